@@ -1,0 +1,1 @@
+//! Grid, streams, tree and tallies of Croupier.

@@ -1,0 +1,1 @@
+//! Where Croupier's shards run.

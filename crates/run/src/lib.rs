@@ -1,0 +1,1 @@
+//! One Croupier run in a store.

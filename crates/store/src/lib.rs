@@ -1,0 +1,1 @@
+//! Bytes by key for Croupier: a directory, S3, memory.
