@@ -1,1 +1,5 @@
 //! The command line that every Croupier kernel gets.
+
+pub mod exit;
+pub mod number;
+pub mod threads;
