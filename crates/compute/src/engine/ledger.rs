@@ -1,0 +1,100 @@
+//! Which failed sample is one too many, whatever order blocks finish in.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+/// Failed samples by block, and the lowest block at which there are too many.
+///
+/// Blocks finish in any order, so the block that first brings the count over the limit is not always
+/// the one to name. The ledger counts from the left: as earlier blocks come in, the verdict moves to
+/// the left and rests when all of them are in.
+#[derive(Debug)]
+pub(super) struct Ledger {
+    allowed: u64,
+    by_block: Mutex<BTreeMap<u64, u64>>,
+    verdict: AtomicU64,
+}
+
+/// No verdict yet: above every block.
+const NONE: u64 = u64::MAX;
+/// A block that can't be kept at any limit.
+const REFUSED: u64 = u64::MAX;
+
+impl Ledger {
+    pub(super) fn new(allowed: u64, before: &[(u64, u64)]) -> Self {
+        Self {
+            allowed,
+            by_block: Mutex::new(before.iter().copied().collect()),
+            verdict: AtomicU64::new(NONE),
+        }
+    }
+
+    /// Whether `block` is to the right of the verdict so far.
+    pub(super) fn is_behind(&self, block: u64) -> bool {
+        block > self.verdict.load(Ordering::Relaxed)
+    }
+
+    /// Enters a block's failed samples; whether it is to the left of every verdict.
+    pub(super) fn allows(&self, block: u64, failed: u64) -> bool {
+        let mut by_block = self.by_block.lock().unwrap_or_else(PoisonError::into_inner);
+        by_block.insert(block, failed);
+        let mut total = 0u64;
+        for (at, failed) in by_block.iter() {
+            total = total.saturating_add(*failed);
+            if total > self.allowed || *failed == REFUSED {
+                self.verdict.fetch_min(*at, Ordering::Relaxed);
+                break;
+            }
+        }
+        block < self.verdict.load(Ordering::Relaxed)
+    }
+
+    /// Enters a block that can't be kept.
+    pub(super) fn refuse(&self, block: u64) {
+        self.allows(block, REFUSED);
+    }
+
+    /// The lowest block with a sample too many, and how many failed samples were still allowed in it.
+    pub(super) fn verdict(&self) -> Option<(u64, u64)> {
+        let block = self.verdict.load(Ordering::Relaxed);
+        if block == NONE {
+            return None;
+        }
+        let by_block = self.by_block.lock().unwrap_or_else(PoisonError::into_inner);
+        let before: u64 = by_block.range(..block).map(|(_, failed)| failed).sum();
+        Some((block, self.allowed - before))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Ledger;
+
+    #[test]
+    fn names_the_same_block_in_any_order() {
+        let failed = [(3, 1), (5, 2), (9, 1), (12, 4)];
+        for rotation in 0..failed.len() {
+            let mut order = failed;
+            order.rotate_left(rotation);
+            let ledger = Ledger::new(3, &[]);
+            for (block, samples) in order {
+                if !ledger.is_behind(block) {
+                    ledger.allows(block, samples);
+                }
+            }
+            assert_eq!(ledger.verdict(), Some((9, 0)), "rotated by {rotation}");
+        }
+    }
+
+    #[test]
+    fn counts_what_failed_before() {
+        let ledger = Ledger::new(3, &[(0, 2)]);
+        assert!(ledger.allows(5, 1));
+        assert_eq!(ledger.verdict(), None);
+        assert!(!ledger.allows(7, 1));
+        assert_eq!(ledger.verdict(), Some((7, 0)));
+        ledger.refuse(2);
+        assert_eq!(ledger.verdict(), Some((2, 1)));
+    }
+}

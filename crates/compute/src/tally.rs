@@ -1,0 +1,68 @@
+//! Mergeable state that a kernel records into.
+//!
+//! A tally of one's own is about fifteen lines: a struct with `merge` and `estimates`. A struct whose
+//! fields are all tallies gets them by `#[derive(Tally)]`. Merging need be neither associative nor
+//! commutative to give the same bits: the engine always merges along the canonical tree.
+
+mod extremes;
+mod mean;
+mod proportion;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::Estimates;
+
+pub use extremes::{Extreme, Extremes};
+pub use mean::Mean;
+pub use proportion::Proportion;
+
+/// State that samples are recorded into, that merges, and that estimates come from.
+///
+/// The serialised form is the columns of a partial and what digests are taken of. It may hold
+/// integers up to 64 bits, floats, strings, options, lists and structs; no maps, no 128-bit integers.
+pub trait Tally: Clone + Send + Sync + Serialize + DeserializeOwned + 'static {
+    /// Adds the state of the samples to the right (later) of those in `self`.
+    fn merge(&mut self, right: Self);
+
+    /// Closes a block: brings the state into the form that merges, and refuses what is not finite.
+    ///
+    /// # Errors
+    ///
+    /// Where something recorded, or a sum of it, is NaN or infinite.
+    fn end_block(&mut self) -> Result<(), NotFinite> {
+        Ok(())
+    }
+
+    /// Says what the state estimates, each with its standard error.
+    fn estimates(&self, estimates: &mut Estimates);
+}
+
+/// A tally refuses a block because of a NaN or an infinity.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("recorded what is not finite{}: {what}", if path.is_empty() { String::new() } else { format!(" in {path}") })]
+pub struct NotFinite {
+    path: String,
+    what: String,
+}
+
+impl NotFinite {
+    /// Says what was not finite, such as `NaN` or `the sum of squares is infinite`.
+    pub fn new(what: impl Into<String>) -> Self {
+        Self {
+            path: String::new(),
+            what: what.into(),
+        }
+    }
+
+    /// The same, found inside the field `field`.
+    #[must_use]
+    pub fn within(mut self, field: &str) -> Self {
+        self.path = if self.path.is_empty() {
+            field.to_owned()
+        } else {
+            format!("{field}.{}", self.path)
+        };
+        self
+    }
+}
