@@ -41,7 +41,12 @@ pub async fn run(store: Arc<dyn Store>) {
     racing_placers(&store).await;
     racing_writers(&store).await;
     many_keys(&store).await;
-    assert!(honours_put_if_absent(&*store, "conformance/probe-").await.expect("probe"), "the probe doubts the store");
+    assert!(
+        honours_put_if_absent(&*store, "conformance/probe-")
+            .await
+            .expect("probe"),
+        "the probe doubts the store"
+    );
     expect_keys(&*store, "conformance/", &[]).await;
 }
 
@@ -49,7 +54,10 @@ async fn absence(store: &dyn Store) {
     let key = "conformance/absent";
     match store.get(key).await {
         Err(error @ Error::NotFound { .. }) => {
-            assert!(error.to_string().contains(key), "the error does not name the key: {error}");
+            assert!(
+                error.to_string().contains(key),
+                "the error does not name the key: {error}"
+            );
             assert!(!error.is_retryable());
         }
         other => panic!("get of an absent key: {other:?}"),
@@ -58,22 +66,44 @@ async fn absence(store: &dyn Store) {
     expect_keys(store, key, &[]).await;
     put(store, key, b"x").await;
     store.delete(key).await.expect("delete");
-    assert!(matches!(store.get(key).await, Err(Error::NotFound { .. })), "deleted and still there");
+    assert!(
+        matches!(store.get(key).await, Err(Error::NotFound { .. })),
+        "deleted and still there"
+    );
     store.delete(key).await.expect("delete once more");
 }
 
 async fn bodies(store: &dyn Store) {
-    let big: Vec<u8> = (0..3_000_000_u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
-    for (key, body) in [("empty", &b""[..]), ("zero", b"\0"), ("text", b"a\r\nb\n"), ("big", &big)] {
+    let big: Vec<u8> = (0..3_000_000_u32)
+        .map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8)
+        .collect();
+    for (key, body) in [
+        ("empty", &b""[..]),
+        ("zero", b"\0"),
+        ("text", b"a\r\nb\n"),
+        ("big", &big),
+    ] {
         let key = format!("conformance/body/{key}");
         put(store, &key, body).await;
-        assert!(get(store, &key).await == body, "{key}: other bytes came back");
+        assert!(
+            get(store, &key).await == body,
+            "{key}: other bytes came back"
+        );
         let listed = store.list(&key).await.expect("list");
-        assert_eq!(listed, [Entry { key: key.clone(), bytes: body.len() as u64 }]);
+        assert_eq!(
+            listed,
+            [Entry {
+                key: key.clone(),
+                bytes: body.len() as u64
+            }]
+        );
         assert_eq!(place(store, &key, body).await, Placed::Identical, "{key}");
         store.delete(&key).await.expect("delete");
         assert_eq!(place(store, &key, body).await, Placed::Written, "{key}");
-        assert!(get(store, &key).await == body, "{key}: other bytes came back");
+        assert!(
+            get(store, &key).await == body,
+            "{key}: other bytes came back"
+        );
         store.delete(&key).await.expect("delete");
     }
 }
@@ -91,11 +121,20 @@ async fn placing(store: &dyn Store) {
     let key = "conformance/placed";
     assert_eq!(place(store, key, b"first").await, Placed::Written);
     assert_eq!(place(store, key, b"first").await, Placed::Identical);
-    assert_eq!(place(store, key, b"second").await, Placed::Different(Bytes::from_static(b"first")));
-    assert_eq!(place(store, key, b"").await, Placed::Different(Bytes::from_static(b"first")));
+    assert_eq!(
+        place(store, key, b"second").await,
+        Placed::Different(Bytes::from_static(b"first"))
+    );
+    assert_eq!(
+        place(store, key, b"").await,
+        Placed::Different(Bytes::from_static(b"first"))
+    );
     assert_eq!(get(store, key).await, "first");
     put(store, key, b"third").await;
-    assert_eq!(place(store, key, b"first").await, Placed::Different(Bytes::from_static(b"third")));
+    assert_eq!(
+        place(store, key, b"first").await,
+        Placed::Different(Bytes::from_static(b"third"))
+    );
     store.delete(key).await.expect("delete");
     assert_eq!(place(store, key, b"fourth").await, Placed::Written);
     store.delete(key).await.expect("delete");
@@ -122,7 +161,20 @@ async fn odd_keys(store: &dyn Store) {
 }
 
 async fn bad_keys(store: &dyn Store) {
-    for key in ["", "/", "..", "../x", "conformance/../../x", "/etc/passwd", "a//b", "a/", "./a", "a/.b", "a\\b", "a\0"] {
+    for key in [
+        "",
+        "/",
+        "..",
+        "../x",
+        "conformance/../../x",
+        "/etc/passwd",
+        "a//b",
+        "a/",
+        "./a",
+        "a/.b",
+        "a\\b",
+        "a\0",
+    ] {
         let x = Bytes::from_static(b"x");
         let answers = [
             store.get(key).await.map(drop),
@@ -131,19 +183,32 @@ async fn bad_keys(store: &dyn Store) {
             store.delete(key).await,
         ];
         for answer in answers {
-            assert!(matches!(answer, Err(Error::BadKey { .. })), "{key:?}: {answer:?}");
+            assert!(
+                matches!(answer, Err(Error::BadKey { .. })),
+                "{key:?}: {answer:?}"
+            );
         }
     }
     for prefix in ["/", "../", "conformance/../x", "a//"] {
         let answer = store.list(prefix).await;
-        assert!(matches!(answer, Err(Error::BadKey { .. })), "list of {prefix:?}: {answer:?}");
+        assert!(
+            matches!(answer, Err(Error::BadKey { .. })),
+            "list of {prefix:?}: {answer:?}"
+        );
     }
 }
 
 /// A prefix is a string's beginning, whatever the slashes.
 async fn prefixes(store: &dyn Store) {
     // In the order of bytes, which is not the order of folders: `-` and `.` come before `/`.
-    let all = ["conformance/a-", "conformance/a.b", "conformance/a/b/1", "conformance/a/b/2", "conformance/a/bc", "conformance/ab"];
+    let all = [
+        "conformance/a-",
+        "conformance/a.b",
+        "conformance/a/b/1",
+        "conformance/a/b/2",
+        "conformance/a/bc",
+        "conformance/ab",
+    ];
     for key in all.iter().rev() {
         put(store, key, b"x").await;
     }
@@ -181,16 +246,25 @@ async fn racing_placers(store: &Arc<dyn Store>) {
             match placed {
                 Placed::Written => {
                     written += 1;
-                    assert_eq!(there, body, "round {round}: written, and something else is there");
+                    assert_eq!(
+                        there, body,
+                        "round {round}: written, and something else is there"
+                    );
                 }
                 Placed::Identical => assert_eq!(there, body, "round {round}"),
                 Placed::Different(found) => {
-                    assert_eq!(there, found, "round {round}: told something else than what is there");
+                    assert_eq!(
+                        there, found,
+                        "round {round}: told something else than what is there"
+                    );
                     assert_ne!(there, body, "round {round}");
                 }
             }
         }
-        assert_eq!(written, 1, "round {round}: so many of {RACERS} think they wrote it");
+        assert_eq!(
+            written, 1,
+            "round {round}: so many of {RACERS} think they wrote it"
+        );
         store.delete(&key).await.expect("delete");
     }
 }
@@ -223,16 +297,24 @@ async fn racing_writers(store: &Arc<dyn Store>) {
 /// More keys than a page of any backend holds, put in no order.
 async fn many_keys(store: &Arc<dyn Store>) {
     const KEYS: usize = 1_050;
-    let mut names: Vec<String> = (0..KEYS).map(|i| format!("conformance/many/{i:05}")).collect();
+    let mut names: Vec<String> = (0..KEYS)
+        .map(|i| format!("conformance/many/{i:05}"))
+        .collect();
     // 389 and 1,050 share no factor, so every key is met once.
     let shuffled = (0..KEYS).map(|i| names[i * 389 % KEYS].clone()).collect();
-    in_tasks(store, shuffled, |store, key| async move { put(&*store, &key, b"").await }).await;
+    in_tasks(store, shuffled, |store, key| async move {
+        put(&*store, &key, b"").await
+    })
+    .await;
     put(&**store, "conformance/many-not", b"").await;
     let expected: Vec<&str> = names.iter().map(String::as_str).collect();
     expect_keys(&**store, "conformance/many/", &expected).await;
     expect_keys(&**store, "conformance/many/0104", &expected[1040..]).await;
     names.push("conformance/many-not".to_owned());
-    in_tasks(store, names, |store, key| async move { store.delete(&key).await.expect("delete") }).await;
+    in_tasks(store, names, |store, key| async move {
+        store.delete(&key).await.expect("delete")
+    })
+    .await;
     expect_keys(&**store, "conformance/many", &[]).await;
 }
 
@@ -244,7 +326,11 @@ async fn in_tasks<F: Future<Output = ()> + Send + 'static>(
     let mut tasks = JoinSet::new();
     for key in keys {
         if tasks.len() == 16 {
-            tasks.join_next().await.expect("sixteen are there").expect("no panic");
+            tasks
+                .join_next()
+                .await
+                .expect("sixteen are there")
+                .expect("no panic");
         }
         tasks.spawn(work(Arc::clone(store), key));
     }
@@ -254,16 +340,27 @@ async fn in_tasks<F: Future<Output = ()> + Send + 'static>(
 async fn expect_keys(store: &dyn Store, prefix: &str, expected: &[&str]) {
     let mut expected = expected.to_vec();
     expected.sort_unstable();
-    assert_eq!(keys(store, prefix).await, expected, "list of {prefix:?} in {}", store.uri());
+    assert_eq!(
+        keys(store, prefix).await,
+        expected,
+        "list of {prefix:?} in {}",
+        store.uri()
+    );
 }
 
 async fn keys(store: &dyn Store, prefix: &str) -> Vec<String> {
-    let entries = store.list(prefix).await.unwrap_or_else(|error| panic!("list of {prefix:?}: {error}"));
+    let entries = store
+        .list(prefix)
+        .await
+        .unwrap_or_else(|error| panic!("list of {prefix:?}: {error}"));
     entries.into_iter().map(|entry| entry.key).collect()
 }
 
 async fn get(store: &dyn Store, key: &str) -> Bytes {
-    store.get(key).await.unwrap_or_else(|error| panic!("get of {key:?}: {error}"))
+    store
+        .get(key)
+        .await
+        .unwrap_or_else(|error| panic!("get of {key:?}: {error}"))
 }
 
 async fn put(store: &dyn Store, key: &str, body: &[u8]) {

@@ -31,7 +31,10 @@ impl Directory {
     /// [`Error::BadUri`] if it is empty, or is something else than a directory.
     pub fn new(root: impl AsRef<Path>) -> Result<Self, Error> {
         let root = root.as_ref();
-        let bad = |reason: &str| Error::BadUri { uri: root.display().to_string(), reason: reason.to_owned() };
+        let bad = |reason: &str| Error::BadUri {
+            uri: root.display().to_string(),
+            reason: reason.to_owned(),
+        };
         let absolute = std::path::absolute(root).map_err(|_| bad("the path is empty"))?;
         match std::fs::metadata(&absolute) {
             Ok(there) if !there.is_dir() => Err(bad("it is a file, not a directory")),
@@ -54,7 +57,10 @@ impl Store for Directory {
 
     async fn get(&self, key: &str) -> Result<Bytes, Error> {
         let path = self.path(key)?;
-        let absent = Error::NotFound { key: key.to_owned(), store: self.uri() };
+        let absent = Error::NotFound {
+            key: key.to_owned(),
+            store: self.uri(),
+        };
         blocking(move || match std::fs::read(&path) {
             Ok(bytes) => Ok(bytes.into()),
             Err(error) if is_absence(error.kind()) => Err(absent),
@@ -91,8 +97,15 @@ pub(crate) async fn read_file(path: PathBuf) -> Result<Bytes, Error> {
     blocking(move || match std::fs::read(&path) {
         Ok(bytes) => Ok(bytes.into()),
         Err(error) if error.kind() == ErrorKind::NotFound => {
-            let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
-            Err(Error::NotFound { key: name, store: path.parent().unwrap_or(&path).display().to_string() })
+            let name = path
+                .file_name()
+                .unwrap_or(path.as_os_str())
+                .to_string_lossy()
+                .into_owned();
+            Err(Error::NotFound {
+                key: name,
+                store: path.parent().unwrap_or(&path).display().to_string(),
+            })
         }
         Err(error) => Err(Error::io("read", &path, error)),
     })
@@ -101,7 +114,10 @@ pub(crate) async fn read_file(path: PathBuf) -> Result<Bytes, Error> {
 
 /// Whether a path that answers so holds no object: nothing there, or a directory there or a file on the way.
 fn is_absence(kind: ErrorKind) -> bool {
-    matches!(kind, ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::IsADirectory)
+    matches!(
+        kind,
+        ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::IsADirectory
+    )
 }
 
 /// Removes the file, and the directories that it leaves empty: in a bucket there are none.
@@ -111,7 +127,11 @@ fn remove(root: &Path, path: &Path) -> Result<(), Error> {
         Err(error) if is_absence(error.kind()) => return Ok(()),
         Err(error) => return Err(Error::io("delete", path, error)),
     }
-    for parent in path.ancestors().skip(1).take_while(|parent| *parent != root) {
+    for parent in path
+        .ancestors()
+        .skip(1)
+        .take_while(|parent| *parent != root)
+    {
         // Not empty, or not ours to remove: it stays. A writer who finds its directory gone makes it again.
         if std::fs::remove_dir(parent).is_err() {
             break;
@@ -120,7 +140,9 @@ fn remove(root: &Path, path: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Error> + Send + 'static) -> Result<T, Error> {
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
     match tokio::task::spawn_blocking(work).await {
         Ok(result) => result,
         Err(error) => match error.try_into_panic() {
@@ -129,6 +151,7 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Error> + S
                 action: "file access".to_owned(),
                 target: "the store".to_owned(),
                 reason: "the runtime is shutting down".to_owned(),
+                is_retryable: true,
             }),
         },
     }

@@ -62,14 +62,18 @@ pub enum Error {
     },
 
     /// Nowhere to send the request.
-    #[error("no AWS region for bucket {bucket}: set AWS_REGION, or `region` in the profile of AWS_PROFILE")]
+    #[error(
+        "no AWS region for bucket {bucket}: set AWS_REGION, or `region` in the profile of AWS_PROFILE"
+    )]
     NoRegion {
         /// The bucket.
         bucket: String,
     },
 
     /// The bucket does not exist.
-    #[error("there is no bucket {bucket}: create it (`aws s3 mb s3://{bucket}`), or correct its name or AWS_ENDPOINT_URL")]
+    #[error(
+        "there is no bucket {bucket}: create it (`aws s3 mb s3://{bucket}`), or correct its name or AWS_ENDPOINT_URL"
+    )]
     NoBucket {
         /// Its name.
         bucket: String,
@@ -130,6 +134,8 @@ pub enum Error {
         target: String,
         /// What the backend said.
         reason: String,
+        /// Whether to ask again makes sense.
+        is_retryable: bool,
     },
 }
 
@@ -140,7 +146,8 @@ impl Error {
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         match self {
-            Self::Timeout { .. } | Self::Unavailable { .. } | Self::Io { .. } | Self::Other { .. } => true,
+            Self::Timeout { .. } | Self::Unavailable { .. } | Self::Io { .. } => true,
+            Self::Other { is_retryable, .. } => *is_retryable,
             Self::NotFound { .. }
             | Self::BadKey { .. }
             | Self::BadUri { .. }
@@ -162,7 +169,11 @@ impl Error {
                 reason: cause.to_string(),
                 advice: "give this user the right to, or choose another directory",
             },
-            _ => Self::Io { action, path: path.to_owned(), cause },
+            _ => Self::Io {
+                action,
+                path: path.to_owned(),
+                cause,
+            },
         }
     }
 }
@@ -171,9 +182,15 @@ impl Error {
 fn advice(cause: &std::io::Error) -> &'static str {
     use std::io::ErrorKind;
     match cause.kind() {
-        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "; free some space there, or choose another directory",
-        ErrorKind::NotADirectory => "; a file stands where a directory is needed: move it, or choose another directory",
-        ErrorKind::IsADirectory => "; a directory stands where a file is needed: move it, or choose another name",
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+            "; free some space there, or choose another directory"
+        }
+        ErrorKind::NotADirectory => {
+            "; a file stands where a directory is needed: move it, or choose another directory"
+        }
+        ErrorKind::IsADirectory => {
+            "; a directory stands where a file is needed: move it, or choose another name"
+        }
         ErrorKind::StaleNetworkFileHandle => "; mount the share again",
         _ => "",
     }
@@ -189,7 +206,10 @@ mod tests {
     fn a_full_disk_names_the_path_and_what_to_do() {
         let error = Error::io("write", Path::new("/data/x"), ErrorKind::StorageFull.into());
         let text = error.to_string();
-        assert!(text.contains("/data/x") && text.contains("free some space"), "{text}");
+        assert!(
+            text.contains("/data/x") && text.contains("free some space"),
+            "{text}"
+        );
         assert!(error.is_retryable());
     }
 

@@ -11,14 +11,21 @@ const LONGEST_SEGMENT: usize = 255;
 pub(crate) fn check(key: &str) -> Result<(), Error> {
     match problem(key) {
         None => Ok(()),
-        Some(reason) => Err(Error::BadKey { key: key.to_owned(), reason }),
+        Some(reason) => Err(Error::BadKey {
+            key: key.to_owned(),
+            reason,
+        }),
     }
 }
 
 /// Refuses what no key can begin with. The last segment may be unfinished, or empty.
 pub(crate) fn check_prefix(prefix: &str) -> Result<(), Error> {
     let finished = prefix.strip_suffix('/').unwrap_or(prefix);
-    if prefix.is_empty() { Ok(()) } else { check(finished) }
+    if prefix.is_empty() {
+        Ok(())
+    } else {
+        check(finished)
+    }
 }
 
 /// Whether one segment may be part of a key; files of other names in a directory are not ours.
@@ -53,8 +60,24 @@ mod tests {
 
     #[test]
     fn what_leaves_the_root_is_no_key() {
-        for bad in ["", "/", "/etc/passwd", "..", "a/../b", "a//b", "a/", ".", "a/.hidden", "a\\b", "a\0b", "a\nb"] {
-            assert!(matches!(check(bad), Err(Error::BadKey { .. })), "{bad:?} was taken");
+        for bad in [
+            "",
+            "/",
+            "/etc/passwd",
+            "..",
+            "a/../b",
+            "a//b",
+            "a/",
+            ".",
+            "a/.hidden",
+            "a\\b",
+            "a\0b",
+            "a\nb",
+        ] {
+            assert!(
+                matches!(check(bad), Err(Error::BadKey { .. })),
+                "{bad:?} was taken"
+            );
         }
         assert!(check(&"x".repeat(256)).is_err());
         assert!(check(&["x".repeat(200).as_str(); 5].join("/")).is_err());
@@ -62,7 +85,14 @@ mod tests {
 
     #[test]
     fn what_the_project_writes_is_a_key() {
-        for good in ["a", "demo/manifest.json", "r/partials/00042-0,4096-abc.arrow", "pi 1+1=2 (é)/x", "a..b", "a%2Fb"] {
+        for good in [
+            "a",
+            "demo/manifest.json",
+            "r/partials/00042-0,4096-abc.arrow",
+            "pi 1+1=2 (é)/x",
+            "a..b",
+            "a%2Fb",
+        ] {
             check(good).unwrap();
         }
     }

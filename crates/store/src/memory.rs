@@ -37,16 +37,25 @@ impl Store for Memory {
     async fn get(&self, key: &str) -> Result<Bytes, Error> {
         key::check(key)?;
         let found = self.objects().get(key).cloned();
-        found.ok_or_else(|| Error::NotFound { key: key.to_owned(), store: self.uri() })
+        found.ok_or_else(|| Error::NotFound {
+            key: key.to_owned(),
+            store: self.uri(),
+        })
     }
 
     async fn list(&self, prefix: &str) -> Result<Vec<Entry>, Error> {
         key::check_prefix(prefix)?;
         let objects = self.objects();
-        let from = objects.range::<str, _>((std::ops::Bound::Included(prefix), std::ops::Bound::Unbounded));
+        let from = objects.range::<str, _>((
+            std::ops::Bound::Included(prefix),
+            std::ops::Bound::Unbounded,
+        ));
         Ok(from
             .take_while(|(key, _)| key.starts_with(prefix))
-            .map(|(key, bytes)| Entry { key: key.clone(), bytes: bytes.len() as u64 })
+            .map(|(key, bytes)| Entry {
+                key: key.clone(),
+                bytes: bytes.len() as u64,
+            })
             .collect())
     }
 

@@ -41,7 +41,10 @@ enum Location<'a> {
 
 impl<'a> Location<'a> {
     fn parse(uri: &'a str) -> Result<Self, Error> {
-        let Some((scheme, rest)) = uri.split_once("://").filter(|(scheme, _)| is_scheme(scheme)) else {
+        let Some((scheme, rest)) = uri
+            .split_once("://")
+            .filter(|(scheme, _)| is_scheme(scheme))
+        else {
             return match uri {
                 "" => Err(bad(uri, "it is empty")),
                 // One slash too few would quietly be a directory named `s3:`.
@@ -67,11 +70,16 @@ impl<'a> Location<'a> {
 
 fn is_scheme(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_alphabetic())
-        && text.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c))
+        && text
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c))
 }
 
 fn bad(uri: &str, reason: &str) -> Error {
-    Error::BadUri { uri: uri.to_owned(), reason: reason.to_owned() }
+    Error::BadUri {
+        uri: uri.to_owned(),
+        reason: reason.to_owned(),
+    }
 }
 
 #[cfg(feature = "s3")]
@@ -81,11 +89,23 @@ mod s3 {
     use super::*;
     use crate::S3;
 
-    pub(super) async fn open(_: &str, bucket: &str, prefix: &str, options: &Options) -> Result<Arc<dyn Store>, Error> {
-        Ok(Arc::new(S3::open(bucket, prefix.trim_end_matches('/'), options).await?))
+    pub(super) async fn open(
+        _: &str,
+        bucket: &str,
+        prefix: &str,
+        options: &Options,
+    ) -> Result<Arc<dyn Store>, Error> {
+        Ok(Arc::new(
+            S3::open(bucket, prefix.trim_end_matches('/'), options).await?,
+        ))
     }
 
-    pub(super) async fn read(_: &str, bucket: &str, key: &str, options: &Options) -> Result<Bytes, Error> {
+    pub(super) async fn read(
+        _: &str,
+        bucket: &str,
+        key: &str,
+        options: &Options,
+    ) -> Result<Bytes, Error> {
         S3::open(bucket, "", options).await?.get_object(key).await
     }
 }
@@ -98,7 +118,12 @@ mod s3 {
 
     const REASON: &str = "this program was built without S3; build it with the feature `s3`";
 
-    pub(super) async fn open(uri: &str, _: &str, _: &str, _: &Options) -> Result<Arc<dyn Store>, Error> {
+    pub(super) async fn open(
+        uri: &str,
+        _: &str,
+        _: &str,
+        _: &Options,
+    ) -> Result<Arc<dyn Store>, Error> {
         Err(bad(uri, REASON))
     }
 
@@ -113,22 +138,52 @@ mod tests {
 
     #[test]
     fn the_three_forms() {
-        for path in ["runs", "./runs", "/abs/runs", "a:b", "./s3:/x", "with space/é", "1://x", "C:\\x"] {
-            assert_eq!(Location::parse(path).unwrap(), Location::Path(Path::new(path)));
+        for path in [
+            "runs",
+            "./runs",
+            "/abs/runs",
+            "a:b",
+            "./s3:/x",
+            "with space/é",
+            "1://x",
+            "C:\\x",
+        ] {
+            assert_eq!(
+                Location::parse(path).unwrap(),
+                Location::Path(Path::new(path))
+            );
         }
-        assert_eq!(Location::parse("file:///abs/runs").unwrap(), Location::Path(Path::new("/abs/runs")));
-        for (uri, bucket, key) in
-            [("s3://b", "b", ""), ("s3://b/", "b", ""), ("S3://b/p/q", "b", "p/q"), ("s3://b/p/", "b", "p/")]
-        {
+        assert_eq!(
+            Location::parse("file:///abs/runs").unwrap(),
+            Location::Path(Path::new("/abs/runs"))
+        );
+        for (uri, bucket, key) in [
+            ("s3://b", "b", ""),
+            ("s3://b/", "b", ""),
+            ("S3://b/p/q", "b", "p/q"),
+            ("s3://b/p/", "b", "p/"),
+        ] {
             assert_eq!(Location::parse(uri).unwrap(), Location::S3 { bucket, key });
         }
     }
 
     #[test]
     fn other_forms_are_refused_by_name() {
-        for uri in ["", "gs://b/p", "http://host/x", "s3://", "s3:///p", "s3:/b/p", "file://host/x", "file:x"] {
+        for uri in [
+            "",
+            "gs://b/p",
+            "http://host/x",
+            "s3://",
+            "s3:///p",
+            "s3:/b/p",
+            "file://host/x",
+            "file:x",
+        ] {
             let error = Location::parse(uri).unwrap_err();
-            assert!(matches!(&error, Error::BadUri { uri: named, .. } if named == uri), "{error}");
+            assert!(
+                matches!(&error, Error::BadUri { uri: named, .. } if named == uri),
+                "{error}"
+            );
             assert!(error.to_string().contains("s3://bucket/prefix"), "{error}");
         }
     }
@@ -143,17 +198,36 @@ mod tests {
         assert_eq!(store.uri(), path);
         let same = open(&format!("file://{path}"), &options).await.unwrap();
         assert_eq!(same.get("demo/x").await.unwrap(), "x");
-        assert_eq!(read(&format!("{path}/demo/x"), &options).await.unwrap(), "x");
-        assert_eq!(read(&format!("file://{path}/demo/x"), &options).await.unwrap(), "x");
+        assert_eq!(
+            read(&format!("{path}/demo/x"), &options).await.unwrap(),
+            "x"
+        );
+        assert_eq!(
+            read(&format!("file://{path}/demo/x"), &options)
+                .await
+                .unwrap(),
+            "x"
+        );
         let absent = read(&format!("{path}/demo/y"), &options).await.unwrap_err();
-        assert!(matches!(&absent, Error::NotFound { key, .. } if key == "y"), "{absent}");
-        assert!(read(&path, &options).await.unwrap_err().to_string().contains("directory"));
+        assert!(
+            matches!(&absent, Error::NotFound { key, .. } if key == "y"),
+            "{absent}"
+        );
+        assert!(
+            read(&path, &options)
+                .await
+                .unwrap_err()
+                .to_string()
+                .contains("directory")
+        );
     }
 
     #[cfg(not(feature = "s3"))]
     #[tokio::test]
     async fn a_bucket_without_the_feature_says_which() {
-        let error = open("s3://bucket/prefix", &Options::default()).await.unwrap_err();
+        let error = open("s3://bucket/prefix", &Options::default())
+            .await
+            .unwrap_err();
         assert!(error.to_string().contains("feature `s3`"), "{error}");
     }
 }

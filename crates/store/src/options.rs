@@ -17,6 +17,9 @@ pub struct Options {
 impl Default for Options {
     /// 60 seconds and 5 attempts.
     fn default() -> Self {
-        Self { timeout: Duration::from_secs(60), attempts: 5 }
+        Self {
+            timeout: Duration::from_secs(60),
+            attempts: 5,
+        }
     }
 }

@@ -22,7 +22,10 @@ impl<S: Store> Prefixed<S> {
     /// [`Error::BadKey`] if `prefix` could not be a key.
     pub fn new(store: S, prefix: &str) -> Result<Self, Error> {
         key::check(prefix)?;
-        Ok(Self { store, prefix: format!("{prefix}/") })
+        Ok(Self {
+            store,
+            prefix: format!("{prefix}/"),
+        })
     }
 
     /// The store below.
@@ -39,7 +42,11 @@ impl<S: Store> Prefixed<S> {
 #[async_trait]
 impl<S: Store> Store for Prefixed<S> {
     fn uri(&self) -> String {
-        format!("{}/{}", self.store.uri().trim_end_matches('/'), self.prefix.trim_end_matches('/'))
+        format!(
+            "{}/{}",
+            self.store.uri().trim_end_matches('/'),
+            self.prefix.trim_end_matches('/')
+        )
     }
 
     async fn get(&self, key: &str) -> Result<Bytes, Error> {
@@ -78,11 +85,21 @@ mod tests {
     #[tokio::test]
     async fn conforms() {
         let memory = Memory::new();
-        memory.put("sibling", Bytes::from_static(b"x")).await.unwrap();
-        memory.put("runs/demolition/x", Bytes::from_static(b"x")).await.unwrap();
+        memory
+            .put("sibling", Bytes::from_static(b"x"))
+            .await
+            .unwrap();
+        memory
+            .put("runs/demolition/x", Bytes::from_static(b"x"))
+            .await
+            .unwrap();
         let below = Prefixed::new(memory.clone(), "runs/demo").unwrap();
         crate::conformance::run(Arc::new(below)).await;
-        assert_eq!(memory.list("").await.unwrap().len(), 2, "it left its prefix");
+        assert_eq!(
+            memory.list("").await.unwrap().len(),
+            2,
+            "it left its prefix"
+        );
     }
 
     #[tokio::test]
@@ -95,6 +112,9 @@ mod tests {
 
     #[test]
     fn a_prefix_that_leaves_the_store_is_refused() {
-        assert!(matches!(Prefixed::new(Memory::new(), "../x"), Err(Error::BadKey { .. })));
+        assert!(matches!(
+            Prefixed::new(Memory::new(), "../x"),
+            Err(Error::BadKey { .. })
+        ));
     }
 }

@@ -86,7 +86,11 @@ pub enum Placed {
 impl Placed {
     /// What it means that `there` was found where `ours` was to be written.
     pub(crate) fn found(there: Bytes, ours: &Bytes) -> Self {
-        if there == *ours { Self::Identical } else { Self::Different(there) }
+        if there == *ours {
+            Self::Identical
+        } else {
+            Self::Different(there)
+        }
     }
 }
 

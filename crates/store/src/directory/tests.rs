@@ -16,7 +16,11 @@ async fn conforms() {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path().join("made/when/needed");
     crate::conformance::run(Arc::new(Directory::new(&root).unwrap())).await;
-    assert_eq!(std::fs::read_dir(&root).unwrap().count(), 0, "something was left: an aside or an empty directory");
+    assert_eq!(
+        std::fs::read_dir(&root).unwrap().count(),
+        0,
+        "something was left: an aside or an empty directory"
+    );
 }
 
 #[tokio::test]
@@ -38,8 +42,17 @@ async fn asides_and_hidden_files_are_no_objects() {
     std::fs::write(folder.path().join("run/.0123456789abcdef.aside"), "torn").unwrap();
     std::fs::create_dir(folder.path().join(".snapshot")).unwrap();
     std::fs::write(folder.path().join(".snapshot/y"), "y").unwrap();
-    assert_eq!(store.list("").await.unwrap(), [Entry { key: "run/x".to_owned(), bytes: 1 }]);
-    assert!(matches!(store.put_if_absent("run/x", bytes("x")).await, Ok(Placed::Identical)));
+    assert_eq!(
+        store.list("").await.unwrap(),
+        [Entry {
+            key: "run/x".to_owned(),
+            bytes: 1
+        }]
+    );
+    assert!(matches!(
+        store.put_if_absent("run/x", bytes("x")).await,
+        Ok(Placed::Identical)
+    ));
 }
 
 #[tokio::test]
@@ -56,8 +69,15 @@ async fn a_file_in_the_way_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let store = Directory::new(folder.path()).unwrap();
     store.put("a", bytes("file")).await.unwrap();
-    let error = store.put("a/b", bytes("below it")).await.unwrap_err().to_string();
-    assert!(error.contains(folder.path().to_str().unwrap()) && error.contains("move it"), "{error}");
+    let error = store
+        .put("a/b", bytes("below it"))
+        .await
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains(folder.path().to_str().unwrap()) && error.contains("move it"),
+        "{error}"
+    );
     assert!(store.put_if_absent("a/b", bytes("below it")).await.is_err());
     assert_eq!(store.get("a").await.unwrap(), "file");
 }
@@ -72,7 +92,11 @@ async fn a_directory_in_the_way_is_named() {
     assert!(store.put_if_absent("a", bytes("y")).await.is_err());
     assert!(matches!(store.get("a").await, Err(Error::NotFound { .. })));
     store.delete("a").await.unwrap();
-    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "an aside was left");
+    assert_eq!(
+        std::fs::read_dir(folder.path()).unwrap().count(),
+        1,
+        "an aside was left"
+    );
 }
 
 /// Deleting takes empty directories away; writers beside it must not notice.
@@ -86,7 +110,10 @@ async fn writers_survive_a_directory_that_comes_and_goes() {
         writers.spawn(async move {
             let key = format!("deep/er/{writer}");
             for _ in 0..50 {
-                assert_eq!(store.put_if_absent(&key, bytes("x")).await.unwrap(), Placed::Written);
+                assert_eq!(
+                    store.put_if_absent(&key, bytes("x")).await.unwrap(),
+                    Placed::Written
+                );
                 assert_eq!(store.get(&key).await.unwrap(), "x");
                 store.delete(&key).await.unwrap();
             }
@@ -111,7 +138,12 @@ async fn ten_thousand_files_are_listed_in_order() {
     let entries = store.list("run/partials/").await.unwrap();
     println!("10,000 files listed in {:?}", start.elapsed());
     assert_eq!(entries.len(), 10_000);
-    assert!(entries.iter().enumerate().all(|(i, entry)| entry.key == format!("run/partials/{i:05}") && entry.bytes == 1));
+    assert!(
+        entries
+            .iter()
+            .enumerate()
+            .all(|(i, entry)| entry.key == format!("run/partials/{i:05}") && entry.bytes == 1)
+    );
 }
 
 #[cfg(unix)]
@@ -123,6 +155,9 @@ async fn a_link_to_a_file_is_an_object_and_a_dangling_one_is_none() {
     std::os::unix::fs::symlink("a/x", folder.path().join("link")).unwrap();
     std::os::unix::fs::symlink("nowhere", folder.path().join("dangling")).unwrap();
     let entries = store.list("").await.unwrap();
-    let found: Vec<_> = entries.iter().map(|entry| (entry.key.as_str(), entry.bytes)).collect();
+    let found: Vec<_> = entries
+        .iter()
+        .map(|entry| (entry.key.as_str(), entry.bytes))
+        .collect();
     assert_eq!(found, [("a/x", 4), ("link", 4)]);
 }

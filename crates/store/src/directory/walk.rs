@@ -10,7 +10,9 @@ use crate::{Entry, Error, key};
 /// Every object below `root` whose key starts with `prefix`, sorted.
 pub(super) fn list(root: &Path, prefix: &str) -> Result<Vec<Entry>, Error> {
     let (parent, start) = prefix.rsplit_once('/').unwrap_or(("", prefix));
-    let mut walk = Walk { entries: Vec::new() };
+    let mut walk = Walk {
+        entries: Vec::new(),
+    };
     walk.directory(&root.join(parent), parent, start)?;
     walk.entries.sort_unstable();
     Ok(walk.entries)
@@ -31,10 +33,17 @@ impl Walk {
             let entry = entry.map_err(failed)?;
             let name = entry.file_name();
             // A name that is no UTF-8 cannot be a key's.
-            let Some(name) = name.to_str().filter(|name| name.starts_with(start) && key::is_segment(name)) else {
+            let Some(name) = name
+                .to_str()
+                .filter(|name| name.starts_with(start) && key::is_segment(name))
+            else {
                 continue;
             };
-            let key = if parent.is_empty() { name.to_owned() } else { format!("{parent}/{name}") };
+            let key = if parent.is_empty() {
+                name.to_owned()
+            } else {
+                format!("{parent}/{name}")
+            };
             self.entry(&entry, key).map_err(|error| match error {
                 Failed::Here(error) => failed(error),
                 Failed::Below(error) => error,
@@ -53,7 +62,9 @@ impl Walk {
             }
         }
         if kind.is_dir() {
-            return self.directory(&entry.path(), &key, "").map_err(Failed::Below);
+            return self
+                .directory(&entry.path(), &key, "")
+                .map_err(Failed::Below);
         }
         // Deleted since the directory was read: then it is no longer there.
         if kind.is_file()
@@ -72,7 +83,11 @@ enum Failed {
 
 fn size(entry: &DirEntry) -> io::Result<u64> {
     let there = entry.metadata()?;
-    if there.is_symlink() { std::fs::metadata(entry.path()).map(|there| there.len()) } else { Ok(there.len()) }
+    if there.is_symlink() {
+        std::fs::metadata(entry.path()).map(|there| there.len())
+    } else {
+        Ok(there.len())
+    }
 }
 
 fn unless_gone<T>(result: io::Result<T>) -> io::Result<Option<T>> {

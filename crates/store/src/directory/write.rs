@@ -52,7 +52,9 @@ fn unsupported(store: &str, cause: &io::Error) -> Error {
     Error::Unsupported {
         store: store.to_owned(),
         what: "write a file only if there is none",
-        reason: format!("its filesystem has neither hard links nor a rename that does not replace: {cause}"),
+        reason: format!(
+            "its filesystem has neither hard links nor a rename that does not replace: {cause}"
+        ),
         advice: "choose a directory on another filesystem",
     }
 }
@@ -136,12 +138,16 @@ fn create(path: &Path) -> Result<File, Error> {
     for _ in 0..PATIENCE {
         match File::create_new(path) {
             Err(error) if error.kind() == ErrorKind::NotFound => {
-                make_directory(directory).map_err(|error| Error::io("make directory", directory, error))?;
+                make_directory(directory)
+                    .map_err(|error| Error::io("make directory", directory, error))?;
             }
             result => return result.map_err(failed),
         }
     }
-    Err(failed(io::Error::new(ErrorKind::NotFound, "its directory is removed as often as it is made")))
+    Err(failed(io::Error::new(
+        ErrorKind::NotFound,
+        "its directory is removed as often as it is made",
+    )))
 }
 
 /// Makes a directory and those above it, so that they outlive a crash.
@@ -156,7 +162,10 @@ fn make_directory(path: &Path) -> io::Result<()> {
             Err(error) => return Err(error),
         }
     }
-    Err(io::Error::new(ErrorKind::NotFound, "it is removed as often as it is made"))
+    Err(io::Error::new(
+        ErrorKind::NotFound,
+        "it is removed as often as it is made",
+    ))
 }
 
 /// Paths here are absolute and below a root, so there is always a parent.
@@ -179,7 +188,14 @@ fn flush_parent(path: &Path) -> Result<(), Error> {
 fn flush(directory: &Path) -> io::Result<()> {
     match File::open(directory)?.sync_all() {
         // Some network and user-space filesystems refuse it; there is nothing stronger to ask of them.
-        Err(error) if matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::Unsupported) => Ok(()),
+        Err(error)
+            if matches!(
+                error.kind(),
+                ErrorKind::InvalidInput | ErrorKind::Unsupported
+            ) =>
+        {
+            Ok(())
+        }
         result => result,
     }
 }
@@ -201,9 +217,16 @@ mod tests {
         assert!(rename_without_replacing(&ours.path, &path).is_ok());
         drop(ours);
         let theirs = Aside::write(&path, b"theirs").unwrap();
-        assert!(matches!(rename_without_replacing(&theirs.path, &path), Err(NoLink::Taken)));
+        assert!(matches!(
+            rename_without_replacing(&theirs.path, &path),
+            Err(NoLink::Taken)
+        ));
         drop(theirs);
         assert_eq!(fs::read(&path).unwrap(), b"ours");
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "an aside was left");
+        assert_eq!(
+            fs::read_dir(folder.path()).unwrap().count(),
+            1,
+            "an aside was left"
+        );
     }
 }
