@@ -101,6 +101,12 @@ pub trait Kernel: Sized + Send + Sync + 'static {
         Ok(())
     }
 
+    /// How many samples there are, where the parameters say so (the pixels of an image, the rows of a
+    /// table). Such a run is planned without a number of samples, and can't be extended.
+    fn domain(&self) -> Option<u64> {
+        None
+    }
+
     /// Sets up what all samples share (a scene, a table, data from [`Inputs`]), once per process and
     /// after [`validate`](Self::validate). Keep it in fields that are skipped as parameters.
     ///

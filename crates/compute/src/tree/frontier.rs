@@ -12,19 +12,37 @@ use crate::Tally;
 /// last block and no thread waits for another. Blocks finished in order leave at most two nodes a
 /// level.
 #[derive(Debug)]
-pub struct Frontier<T>(Mutex<BTreeMap<u64, Node<T>>>);
+pub struct Frontier<T> {
+    nodes: Mutex<BTreeMap<u64, Node<T>>>,
+    /// Blocks of which a copy is kept as they are, for a later check; sorted.
+    witness_blocks: Vec<u64>,
+    witnesses: Mutex<BTreeMap<u64, Node<T>>>,
+}
 
 impl<T: Tally> Frontier<T> {
     /// No block finished yet.
     pub fn new() -> Self {
-        Self(Mutex::new(BTreeMap::new()))
+        Self::with_witnesses(Vec::new())
+    }
+
+    /// As [`new`](Self::new), keeping a copy of each of the blocks `blocks` before it is merged.
+    pub fn with_witnesses(mut blocks: Vec<u64>) -> Self {
+        blocks.sort_unstable();
+        Self {
+            nodes: Mutex::new(BTreeMap::new()),
+            witness_blocks: blocks,
+            witnesses: Mutex::new(BTreeMap::new()),
+        }
     }
 
     /// Adds a finished node, and merges upwards as far as its buddies are there.
     pub fn insert(&self, mut node: Node<T>) {
+        if node.level == 0 && self.witness_blocks.binary_search(&node.first_block).is_ok() {
+            lock(&self.witnesses).insert(node.first_block, node.clone());
+        }
         loop {
             let buddy = {
-                let mut nodes = self.lock();
+                let mut nodes = lock(&self.nodes);
                 match take_buddy(&mut nodes, &node) {
                     Some(buddy) => buddy,
                     None => {
@@ -47,7 +65,7 @@ impl<T: Tally> Frontier<T> {
 
     /// How many nodes are held.
     pub fn len(&self) -> usize {
-        self.lock().len()
+        lock(&self.nodes).len()
     }
 
     /// Whether no block has finished yet.
@@ -55,24 +73,32 @@ impl<T: Tally> Frontier<T> {
         self.len() == 0
     }
 
-    /// Looks at the nodes in block order while none can be added.
-    pub fn with_nodes<R>(&self, look: impl FnOnce(&mut dyn Iterator<Item = &Node<T>>) -> R) -> R {
-        look(&mut self.lock().values())
+    /// Copies of the nodes and of the witnesses so far, each in block order.
+    pub fn snapshot(&self) -> (Vec<Node<T>>, Vec<Node<T>>) {
+        let nodes = lock(&self.nodes).values().cloned().collect();
+        (nodes, lock(&self.witnesses).values().cloned().collect())
     }
 
     /// The nodes in block order.
     pub fn into_nodes(self) -> Vec<Node<T>> {
-        self.0
-            .into_inner()
-            .unwrap_or_else(PoisonError::into_inner)
-            .into_values()
-            .collect()
+        self.into_parts().0
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<u64, Node<T>>> {
-        // No code of an author runs under the lock, so a poisoned one has nothing half done.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The nodes and the witnesses, each in block order.
+    pub fn into_parts(self) -> (Vec<Node<T>>, Vec<Node<T>>) {
+        let [nodes, witnesses] = [self.nodes, self.witnesses].map(|held| {
+            held.into_inner()
+                .unwrap_or_else(PoisonError::into_inner)
+                .into_values()
+                .collect()
+        });
+        (nodes, witnesses)
     }
+}
+
+fn lock<T>(held: &Mutex<BTreeMap<u64, Node<T>>>) -> MutexGuard<'_, BTreeMap<u64, Node<T>>> {
+    // No code of an author runs under the lock, so a poisoned one has nothing half done.
+    held.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl<T: Tally> Default for Frontier<T> {
