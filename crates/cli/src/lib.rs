@@ -2,4 +2,5 @@
 
 pub mod exit;
 pub mod number;
+pub mod parameters;
 pub mod threads;

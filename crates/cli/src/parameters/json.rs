@@ -1,0 +1,134 @@
+//! The JSON text and its entries: keys in their order with repeats kept, values as they are written, and the line of
+//! each. `serde_json::Value` keeps none of these.
+
+use std::fmt;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use serde::de::{DeserializeSeed, Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+use super::ParametersError;
+
+/// No parameters are longer: 1 MiB.
+pub const MOST_BYTES: u64 = 1 << 20;
+
+/// A text that should be a JSON object, and what to call it in errors.
+#[derive(Clone, Debug)]
+pub struct JsonText {
+    pub(super) file: String,
+    text: String,
+}
+
+/// A key with its value.
+pub(super) struct Entry<'t> {
+    pub(super) key: String,
+    pub(super) line: usize,
+    pub(super) value: &'t RawValue,
+}
+
+impl JsonText {
+    /// Reads a file of at most [`MOST_BYTES`].
+    ///
+    /// # Errors
+    /// It cannot be read, is longer, or is not UTF-8.
+    pub fn read(path: &Path) -> Result<Self, ParametersError> {
+        let file = path.display().to_string();
+        let mut bytes = Vec::new();
+        // One byte more than allowed shows that it is longer, however long it is.
+        File::open(path)
+            .and_then(|opened| opened.take(MOST_BYTES + 1).read_to_end(&mut bytes))
+            .map_err(|source| ParametersError::Unreadable {
+                file: file.clone(),
+                source,
+            })?;
+        Self::from_bytes(file, bytes)
+    }
+
+    /// A text from elsewhere; `file` is what errors call it.
+    ///
+    /// # Errors
+    /// It is longer than [`MOST_BYTES`], or is not UTF-8.
+    pub fn from_bytes(file: impl Into<String>, bytes: Vec<u8>) -> Result<Self, ParametersError> {
+        let file = file.into();
+        if bytes.len() as u64 > MOST_BYTES {
+            return Err(ParametersError::TooLarge {
+                file,
+                limit_bytes: MOST_BYTES,
+            });
+        }
+        match String::from_utf8(bytes) {
+            Ok(text) => Ok(Self { file, text }),
+            Err(error) => {
+                let valid = error.utf8_error().valid_up_to();
+                let line = line_of(&error.as_bytes()[..valid]);
+                Err(ParametersError::NotText { file, line })
+            }
+        }
+    }
+
+    /// The entries of the object, in their order.
+    pub(super) fn entries(&self) -> Result<Vec<Entry<'_>>, ParametersError> {
+        let mut keys = Vec::new();
+        let mut parser = serde_json::Deserializer::from_str(&self.text);
+        let values = Object { keys: &mut keys }
+            .deserialize(&mut parser)
+            .and_then(|values| parser.end().map(|()| values))
+            .map_err(|source| ParametersError::Malformed {
+                file: self.file.clone(),
+                near: keys
+                    .last()
+                    .map_or(String::new(), |key| format!(", at key `{key}`")),
+                source,
+            })?;
+        let entries = keys.into_iter().zip(values);
+        Ok(entries
+            .map(|(key, value)| Entry {
+                key,
+                line: self.line_of(value),
+                value,
+            })
+            .collect())
+    }
+
+    /// The line in which a value of this text begins. A raw value borrows from the text, so its address says where.
+    fn line_of(&self, value: &RawValue) -> usize {
+        let offset = value.get().as_ptr().addr() - self.text.as_ptr().addr();
+        line_of(&self.text.as_bytes()[..offset])
+    }
+}
+
+fn line_of(before: &[u8]) -> usize {
+    1 + before.iter().filter(|byte| **byte == b'\n').count()
+}
+
+/// Reads an object's values. The keys are written to where they can still be seen when it fails.
+struct Object<'k> {
+    keys: &'k mut Vec<String>,
+}
+
+impl<'t> DeserializeSeed<'t> for Object<'_> {
+    type Value = Vec<&'t RawValue>;
+
+    fn deserialize<D: Deserializer<'t>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'t> Visitor<'t> for Object<'_> {
+    type Value = Vec<&'t RawValue>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object of parameters")
+    }
+
+    fn visit_map<M: MapAccess<'t>>(self, mut map: M) -> Result<Self::Value, M::Error> {
+        let mut values = Vec::new();
+        while let Some(key) = map.next_key()? {
+            self.keys.push(key);
+            values.push(map.next_value()?);
+        }
+        Ok(values)
+    }
+}
