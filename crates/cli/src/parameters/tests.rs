@@ -20,7 +20,7 @@ fn kernel() -> Command {
         .arg(
             Arg::new("strike_price")
                 .long("strike-price")
-                .alias("k")
+                .alias("k-price")
                 .value_parser(float())
                 .default_value("100"),
         )
@@ -151,7 +151,7 @@ fn numbers_pass_digit_for_digit() -> Result<(), ParametersError> {
 
 #[test]
 fn a_key_may_be_the_flag_the_field_or_an_alias() -> Result<(), String> {
-    for key in ["strike_price", "strike-price", "k"] {
+    for key in ["strike_price", "strike-price", "k_price", "k-price"] {
         let matches = parsed("option run --spot 1", &format!("{{\"{key}\": 7}}"))?;
         assert_eq!(floats(&matches, "strike_price"), [7.0], "{key}");
     }
