@@ -1,19 +1,31 @@
 //! The names of arguments: the variable that each has, and names that two would share.
 
+use std::any::TypeId;
 use std::fmt;
 
+use clap::builder::BoolishValueParser;
 use clap::{Arg, ArgAction, Command};
 
 /// Gives every argument of a command and of its subcommands the variable `CROUPIER_<FLAG>`, `--spot-price` for example
 /// `CROUPIER_SPOT_PRICE`. One that names a variable itself keeps it. clap reads the environment in this moment.
+///
+/// Switches take `1`, `yes` and `on` besides `true`, and their opposites: clap's own parser of a `bool` refuses what
+/// most people set a variable to.
 #[must_use]
 pub fn set_environment_names(command: Command) -> Command {
     command
         .mut_args(|arg| match environment_name(&arg) {
+            Some(name) if is_switch(&arg) => arg.env(name).value_parser(BoolishValueParser::new()),
             Some(name) => arg.env(name),
             None => arg,
         })
         .mut_subcommands(set_environment_names)
+}
+
+/// Whether an argument is `true` or `false` by being there, as clap derives it from a `bool`.
+fn is_switch(arg: &Arg) -> bool {
+    matches!(arg.get_action(), ArgAction::SetTrue | ArgAction::SetFalse)
+        && arg.get_value_parser().type_id() == TypeId::of::<bool>()
 }
 
 /// A kernel's parameter that has a name which is taken.
@@ -228,5 +240,41 @@ mod tests {
         );
         let inner: Vec<_> = command.get_subcommands().flat_map(variables).collect();
         assert_eq!(inner, ["CROUPIER_SPOT_PRICE"]);
+    }
+
+    /// What a switch is by `value` in its variable: the variable is not set, the parser it would meet is asked.
+    #[test]
+    fn a_switch_takes_what_people_set_variables_to() {
+        #[derive(clap::Args)]
+        struct Switches {
+            /// Derived, as kernels have it.
+            #[arg(long)]
+            alone: bool,
+        }
+        let command = <Switches as clap::Args>::augment_args(Command::new("pi"));
+        let command = set_environment_names(command);
+        let read = |value: &str| {
+            let arg = command
+                .get_arguments()
+                .find(|arg| arg.get_id() == "alone")?;
+            // The same argument with a value instead of an action shows what its parser makes of the value.
+            let arg = arg.clone().action(ArgAction::Set).num_args(1);
+            let command = Command::new("pi").arg(arg);
+            let matches = command
+                .try_get_matches_from(["pi", &format!("--alone={value}")])
+                .ok()?;
+            matches.get_one::<bool>("alone").copied()
+        };
+        for (value, expected) in [
+            ("1", Some(true)),
+            ("true", Some(true)),
+            ("yes", Some(true)),
+            ("0", Some(false)),
+            ("false", Some(false)),
+            ("maybe", None),
+            ("", None),
+        ] {
+            assert_eq!(read(value), expected, "{value}");
+        }
     }
 }
