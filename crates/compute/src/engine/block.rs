@@ -5,6 +5,8 @@
 //! failed sample leaves nothing behind, costs nothing where there is none, and the samples after it
 //! draw from where it stopped.
 
+use std::ops::Range;
+
 use crate::kernel::StreamPer;
 use crate::tree::Node;
 use crate::{
@@ -122,24 +124,38 @@ fn at_once<K: Kernel>(
     block: u64,
     stream: &mut Stream<K::Rng>,
 ) -> Result<K::Tally, Caught> {
-    let samples = grid.samples_of(block);
     catch(block, || {
         let mut tally = kernel.tally();
-        match K::STREAMS {
-            StreamPer::Block => {
-                stream.start(StreamNumber::new(Domain::Block, block));
-                kernel.block(samples, stream, &mut tally)?;
-            }
-            StreamPer::Sample => {
-                for sample in samples {
-                    stream.start(StreamNumber::new(Domain::Sample, sample));
-                    kernel.try_sample(sample, stream, &mut tally)?;
-                }
-            }
-        }
+        record(kernel, block, grid.samples_of(block), stream, &mut tally)?;
         tally.end_block()?;
         Ok(tally)
     })
+}
+
+/// The hot loop. A function of its own, that owns nothing: where a panic has something to clean up or
+/// somewhere to land, LLVM no longer takes the calls that refill the stream for unlikely, and keeps
+/// the tally in memory instead of in registers.
+#[inline(never)]
+fn record<K: Kernel>(
+    kernel: &K,
+    block: u64,
+    samples: Range<u64>,
+    stream: &mut Stream<K::Rng>,
+    tally: &mut K::Tally,
+) -> Result<(), Failure> {
+    match K::STREAMS {
+        StreamPer::Block => {
+            start(kernel, block, stream);
+            kernel.block(samples, stream, tally)
+        }
+        StreamPer::Sample => {
+            for sample in samples {
+                start_sample::<K>(sample, stream);
+                kernel.try_sample(sample, stream, tally)?;
+            }
+            Ok(())
+        }
+    }
 }
 
 fn with_care<K: Kernel>(
