@@ -15,8 +15,9 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_s3::config::{Credentials, SharedCredentialsProvider};
 use bytes::Bytes;
 use croupier_store::{Options, S3};
-use s3s::auth::SimpleAuth;
+use s3s::auth::{S3Auth, SecretKey};
 use s3s::service::S3ServiceBuilder;
+use s3s::{S3Result, s3_error};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 
@@ -47,23 +48,33 @@ impl S3Server {
     /// If this machine has no port or thread left.
     #[must_use]
     pub fn start() -> Self {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build();
         let runtime = runtime.expect("a runtime for the server");
         // Bound before it is returned, so that no client can come too early; nothing here blocks for long.
         let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
-        listener.set_nonblocking(true).expect("a socket that does not block");
+        listener
+            .set_nonblocking(true)
+            .expect("a socket that does not block");
         let address = listener.local_addr().expect("an address");
         let objects = Objects::default();
         objects.create_bucket(BUCKET);
         let mut service = S3ServiceBuilder::new(objects.clone());
-        service.set_auth(SimpleAuth::from_single(ACCESS_KEY, SECRET_KEY));
+        service.set_auth(OneUser);
         let front = Arc::new(Front::new(service.build()));
         let accepting = Arc::clone(&front);
         runtime.spawn(async move {
             let listener = TcpListener::from_std(listener).expect("a listener of the runtime");
             accepting.serve(listener).await;
         });
-        Self { address, objects, front, runtime: Some(runtime) }
+        Self {
+            address,
+            objects,
+            front,
+            runtime: Some(runtime),
+        }
     }
 
     /// What to set `AWS_ENDPOINT_URL` to.
@@ -75,7 +86,9 @@ impl S3Server {
     /// `s3://` and the bucket and `prefix`, for `--store`.
     #[must_use]
     pub fn uri(&self, prefix: &str) -> String {
-        format!("s3://{BUCKET}/{prefix}").trim_end_matches('/').to_owned()
+        format!("s3://{BUCKET}/{prefix}")
+            .trim_end_matches('/')
+            .to_owned()
     }
 
     /// The environment of a child process that uses this server and nothing else: whatever is configured on this
@@ -151,6 +164,12 @@ impl S3Server {
         self.objects.remove(BUCKET, key);
     }
 
+    /// The CRC-32 that came with an object, in the header's form, if one did.
+    #[must_use]
+    pub fn checksum(&self, key: &str) -> Option<String> {
+        self.objects.checksum(BUCKET, key)
+    }
+
     /// How many keys a listing's page holds at most; 1,000 unless told.
     pub fn set_page(&self, keys: usize) {
         self.objects.set_page(keys);
@@ -165,7 +184,8 @@ impl S3Server {
     /// The requests from number `first` on.
     #[must_use]
     pub fn requests_since(&self, first: usize) -> Vec<Request> {
-        self.requests().split_off(first.min(self.front.requests().len()))
+        self.requests()
+            .split_off(first.min(self.front.requests().len()))
     }
 
     /// Decides for each request that comes from now on what goes wrong with it. It is asked once a request, before
@@ -191,6 +211,20 @@ impl Drop for S3Server {
         if let Some(runtime) = self.runtime.take() {
             // Waits for nothing: a connection may hang on purpose.
             runtime.shutdown_background();
+        }
+    }
+}
+
+/// Knows one access key, and refuses others as S3 does.
+struct OneUser;
+
+#[async_trait::async_trait]
+impl S3Auth for OneUser {
+    async fn get_secret_key(&self, access_key: &str) -> S3Result<SecretKey> {
+        if access_key == ACCESS_KEY {
+            Ok(SecretKey::from(SECRET_KEY))
+        } else {
+            Err(s3_error!(InvalidAccessKeyId))
         }
     }
 }

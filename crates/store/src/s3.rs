@@ -44,7 +44,12 @@ impl S3 {
     /// # Errors
     /// As [`connect`](S3::connect).
     pub async fn open(bucket: &str, prefix: &str, options: &Options) -> Result<Self, Error> {
-        Self::connect(bucket, prefix, options, &connect::from_environment().await)
+        Self::connect(
+            bucket,
+            prefix,
+            options,
+            &connect::from_environment(bucket).await?,
+        )
     }
 
     /// The same with a configuration made by hand. Its timeouts, retries and path style are replaced by ours.

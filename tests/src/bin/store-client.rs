@@ -27,15 +27,25 @@ async fn main() -> ExitCode {
 }
 
 async fn run(arguments: &[&str]) -> Result<String, Error> {
-    let options = Options { timeout: Duration::from_secs(20), ..Options::default() };
+    let options = Options {
+        timeout: Duration::from_secs(20),
+        ..Options::default()
+    };
     match arguments {
         ["list", uri] => {
             let entries = croupier_store::open(uri, &options).await?.list("").await?;
-            Ok(entries.into_iter().map(|entry| entry.key).collect::<Vec<_>>().join("\n"))
+            Ok(entries
+                .into_iter()
+                .map(|entry| entry.key)
+                .collect::<Vec<_>>()
+                .join("\n"))
         }
         ["place", uri, key, text] => {
             let store = croupier_store::open(uri, &options).await?;
-            match store.put_if_absent(key, Bytes::copy_from_slice(text.as_bytes())).await? {
+            match store
+                .put_if_absent(key, Bytes::copy_from_slice(text.as_bytes()))
+                .await?
+            {
                 Placed::Written => Ok("written".to_owned()),
                 Placed::Identical => Ok("identical".to_owned()),
                 Placed::Different(_) => Ok("different".to_owned()),

@@ -48,7 +48,10 @@ impl Front {
             fault: Arc::new(|_| Fault::None),
             hook: Arc::new(|_, _| {}),
         };
-        Self { service, state: Mutex::new(state) }
+        Self {
+            service,
+            state: Mutex::new(state),
+        }
     }
 
     pub(super) fn requests(&self) -> Vec<Request> {
@@ -87,7 +90,8 @@ impl Front {
                 }
             })
         };
-        let mut connection = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+        let mut connection = hyper::server::conn::http1::Builder::new()
+            .serve_connection(TokioIo::new(stream), service);
         let _ = (&mut connection).await;
         if lost.load(Ordering::Acquire) {
             // A reset, as when the machine behind it died; the usual end would be a polite one.
@@ -96,7 +100,10 @@ impl Front {
         }
     }
 
-    async fn answer(&self, mut request: hyper::Request<Incoming>) -> Result<Response<Body>, io::Error> {
+    async fn answer(
+        &self,
+        mut request: hyper::Request<Incoming>,
+    ) -> Result<Response<Body>, io::Error> {
         let (seen, fault, hook) = self.note(&request);
         hook(Moment::Before, &seen);
         match fault {
@@ -113,7 +120,11 @@ impl Front {
             | Fault::Slow { .. }
             | Fault::Stalled => {}
         }
-        let answer = self.service.call(request.map(Body::from)).await.map_err(|error| io::Error::other(format!("{error:?}")))?;
+        let answer = self
+            .service
+            .call(request.map(Body::from))
+            .await
+            .map_err(|error| io::Error::other(format!("{error:?}")))?;
         hook(Moment::After, &seen);
         match fault {
             Fault::DoneThenLost => Err(lost()),
@@ -136,10 +147,19 @@ impl Front {
         let (operation, bucket, key) = read(request);
         let (seen, decide, hook) = {
             let mut state = self.state();
-            let count = state.seen.entry((operation, bucket.clone(), key.clone())).or_default();
+            let count = state
+                .seen
+                .entry((operation, bucket.clone(), key.clone()))
+                .or_default();
             let nth = *count;
             *count += 1;
-            let seen = Request { number: state.requests.len(), nth, operation, bucket, key };
+            let seen = Request {
+                number: state.requests.len(),
+                nth,
+                operation,
+                bucket,
+                key,
+            };
             state.requests.push(seen.clone());
             (seen, Arc::clone(&state.fault), Arc::clone(&state.hook))
         };
@@ -154,7 +174,9 @@ impl Front {
 
 impl fmt::Debug for Front {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Front").field("requests", &self.state().requests.len()).finish_non_exhaustive()
+        f.debug_struct("Front")
+            .field("requests", &self.state().requests.len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -164,15 +186,21 @@ fn read(request: &hyper::Request<Incoming>) -> (Operation, String, String) {
     let (bucket, key) = path.split_once('/').unwrap_or((path, ""));
     let query = request.uri().query().unwrap_or_default();
     let argument = |name: &str| {
-        let mut pairs = query.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
-        pairs.find(|(found, _)| *found == name).map(|(_, value)| decode(value))
+        let mut pairs = query
+            .split('&')
+            .map(|pair| pair.split_once('=').unwrap_or((pair, "")));
+        pairs
+            .find(|(found, _)| *found == name)
+            .map(|(_, value)| decode(value))
     };
     let operation = match *request.method() {
         Method::GET if argument("list-type").is_some() => Operation::List,
         Method::GET if !key.is_empty() => Operation::Get,
         Method::HEAD => Operation::Head,
         Method::PUT if key.is_empty() => Operation::Other,
-        Method::PUT if request.headers().contains_key(header::IF_NONE_MATCH) => Operation::PutIfAbsent,
+        Method::PUT if request.headers().contains_key(header::IF_NONE_MATCH) => {
+            Operation::PutIfAbsent
+        }
         Method::PUT => Operation::Put,
         Method::DELETE if !key.is_empty() => Operation::Delete,
         _ => Operation::Other,
@@ -190,7 +218,9 @@ fn decode(text: &str) -> String {
     let mut decoded = Vec::with_capacity(bytes.len());
     let mut at = 0;
     while at < bytes.len() {
-        let digits = (bytes[at] == b'%').then(|| text.get(at + 1..at + 3)).flatten();
+        let digits = (bytes[at] == b'%')
+            .then(|| text.get(at + 1..at + 3))
+            .flatten();
         match digits.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
             Some(byte) => {
                 decoded.push(byte);
@@ -205,14 +235,24 @@ fn decode(text: &str) -> String {
     String::from_utf8_lossy(&decoded).into_owned()
 }
 
-async fn refuse(request: hyper::Request<Incoming>, status: u16, code: &str) -> Result<Response<Body>, io::Error> {
+async fn refuse(
+    request: hyper::Request<Incoming>,
+    status: u16,
+    code: &str,
+) -> Result<Response<Body>, io::Error> {
     // Read to its end first, as real servers mostly do: a client that is still sending would see a reset.
-    request.into_body().collect().await.map_err(io::Error::other)?;
+    request
+        .into_body()
+        .collect()
+        .await
+        .map_err(io::Error::other)?;
     Ok(error(status, code))
 }
 
 fn error(status: u16, code: &str) -> Response<Body> {
-    let text = format!("<?xml version=\"1.0\"?><Error><Code>{code}</Code><Message>as the test asked</Message></Error>");
+    let text = format!(
+        "<?xml version=\"1.0\"?><Error><Code>{code}</Code><Message>as the test asked</Message></Error>"
+    );
     let mut response = Response::new(Body::from(Bytes::from(text)));
     *response.status_mut() = StatusCode::from_u16(status).expect("a test names a status");
     response
@@ -225,10 +265,19 @@ enum End {
 }
 
 /// The same answer with its body in pieces. Of one that does not end whole, the last piece does not come.
-async fn in_pieces(answer: Response<Body>, pieces: usize, pause: Duration, end: End) -> Result<Response<Body>, io::Error> {
+async fn in_pieces(
+    answer: Response<Body>,
+    pieces: usize,
+    pause: Duration,
+    end: End,
+) -> Result<Response<Body>, io::Error> {
     let (mut head, body) = answer.into_parts();
-    let whole = BodyExt::collect(body).await.map_err(io::Error::other)?.to_bytes();
-    head.headers.insert(header::CONTENT_LENGTH, whole.len().into());
+    let whole = BodyExt::collect(body)
+        .await
+        .map_err(io::Error::other)?
+        .to_bytes();
+    head.headers
+        .insert(header::CONTENT_LENGTH, whole.len().into());
     let size = whole.len().div_ceil(pieces).max(1);
     let mut parts: Vec<Bytes> = whole.chunks(size).map(Bytes::copy_from_slice).collect();
     if !matches!(end, End::Whole) {

@@ -12,9 +12,10 @@ use std::time::SystemTime;
 use bytes::{Bytes, BytesMut};
 use futures_util::TryStreamExt;
 use s3s::dto::{
-    CreateBucketInput, CreateBucketOutput, DeleteObjectInput, DeleteObjectOutput, ETag, GetObjectInput, GetObjectOutput,
-    HeadBucketInput, HeadBucketOutput, HeadObjectInput, HeadObjectOutput, ListObjectsV2Input, ListObjectsV2Output, Object,
-    PutObjectInput, PutObjectOutput, StreamingBlob, Timestamp,
+    CreateBucketInput, CreateBucketOutput, DeleteObjectInput, DeleteObjectOutput, ETag,
+    GetObjectInput, GetObjectOutput, HeadBucketInput, HeadBucketOutput, HeadObjectInput,
+    HeadObjectOutput, ListObjectsV2Input, ListObjectsV2Output, Object, PutObjectInput,
+    PutObjectOutput, StreamingBlob, Timestamp,
 };
 use s3s::{S3, S3Request, S3Response, S3Result, s3_error};
 
@@ -41,7 +42,12 @@ struct Stored {
 
 impl Default for Objects {
     fn default() -> Self {
-        Self { state: Arc::new(Mutex::new(State { buckets: BTreeMap::new(), page: 1000 })) }
+        Self {
+            state: Arc::new(Mutex::new(State {
+                buckets: BTreeMap::new(),
+                page: 1000,
+            })),
+        }
     }
 }
 
@@ -53,16 +59,34 @@ impl Objects {
     pub(super) fn all(&self, bucket: &str) -> BTreeMap<String, Bytes> {
         let state = self.state();
         let objects = state.buckets.get(bucket).into_iter().flatten();
-        objects.map(|(key, stored)| (key.clone(), stored.bytes.clone())).collect()
+        objects
+            .map(|(key, stored)| (key.clone(), stored.bytes.clone()))
+            .collect()
     }
 
     pub(super) fn put(&self, bucket: &str, key: &str, bytes: Bytes) {
-        let stored = Stored { bytes, at: SystemTime::now(), crc32: None };
-        self.state().buckets.entry(bucket.to_owned()).or_default().insert(key.to_owned(), stored);
+        let stored = Stored {
+            bytes,
+            at: SystemTime::now(),
+            crc32: None,
+        };
+        self.state()
+            .buckets
+            .entry(bucket.to_owned())
+            .or_default()
+            .insert(key.to_owned(), stored);
     }
 
     pub(super) fn remove(&self, bucket: &str, key: &str) {
-        self.state().buckets.entry(bucket.to_owned()).or_default().remove(key);
+        self.state()
+            .buckets
+            .entry(bucket.to_owned())
+            .or_default()
+            .remove(key);
+    }
+
+    pub(super) fn checksum(&self, bucket: &str, key: &str) -> Option<String> {
+        self.state().buckets.get(bucket)?.get(key)?.crc32.clone()
     }
 
     pub(super) fn set_page(&self, keys: usize) {
@@ -75,13 +99,19 @@ impl Objects {
 
     fn find(&self, bucket: &str, key: &str) -> S3Result<Stored> {
         let mut state = self.state();
-        state.bucket(bucket)?.get(key).cloned().ok_or_else(|| s3_error!(NoSuchKey))
+        state
+            .bucket(bucket)?
+            .get(key)
+            .cloned()
+            .ok_or_else(|| s3_error!(NoSuchKey))
     }
 }
 
 impl State {
     fn bucket(&mut self, name: &str) -> S3Result<&mut BTreeMap<String, Stored>> {
-        self.buckets.get_mut(name).ok_or_else(|| s3_error!(NoSuchBucket))
+        self.buckets
+            .get_mut(name)
+            .ok_or_else(|| s3_error!(NoSuchBucket))
     }
 }
 
@@ -99,17 +129,26 @@ impl Stored {
 
 #[async_trait::async_trait]
 impl S3 for Objects {
-    async fn create_bucket(&self, req: S3Request<CreateBucketInput>) -> S3Result<S3Response<CreateBucketOutput>> {
+    async fn create_bucket(
+        &self,
+        req: S3Request<CreateBucketInput>,
+    ) -> S3Result<S3Response<CreateBucketOutput>> {
         Objects::create_bucket(self, &req.input.bucket);
         Ok(S3Response::new(CreateBucketOutput::default()))
     }
 
-    async fn head_bucket(&self, req: S3Request<HeadBucketInput>) -> S3Result<S3Response<HeadBucketOutput>> {
+    async fn head_bucket(
+        &self,
+        req: S3Request<HeadBucketInput>,
+    ) -> S3Result<S3Response<HeadBucketOutput>> {
         self.state().bucket(&req.input.bucket)?;
         Ok(S3Response::new(HeadBucketOutput::default()))
     }
 
-    async fn get_object(&self, req: S3Request<GetObjectInput>) -> S3Result<S3Response<GetObjectOutput>> {
+    async fn get_object(
+        &self,
+        req: S3Request<GetObjectInput>,
+    ) -> S3Result<S3Response<GetObjectOutput>> {
         let stored = self.find(&req.input.bucket, &req.input.key)?;
         if req.input.range.is_some() {
             return Err(s3_error!(NotImplemented, "this server gives whole objects"));
@@ -126,7 +165,10 @@ impl S3 for Objects {
         }))
     }
 
-    async fn head_object(&self, req: S3Request<HeadObjectInput>) -> S3Result<S3Response<HeadObjectOutput>> {
+    async fn head_object(
+        &self,
+        req: S3Request<HeadObjectInput>,
+    ) -> S3Result<S3Response<HeadObjectOutput>> {
         let stored = self.find(&req.input.bucket, &req.input.key)?;
         Ok(S3Response::new(HeadObjectOutput {
             content_length: Some(stored.size()),
@@ -136,9 +178,16 @@ impl S3 for Objects {
         }))
     }
 
-    async fn put_object(&self, req: S3Request<PutObjectInput>) -> S3Result<S3Response<PutObjectOutput>> {
+    async fn put_object(
+        &self,
+        req: S3Request<PutObjectInput>,
+    ) -> S3Result<S3Response<PutObjectOutput>> {
         let is_new_only = req.extensions.get::<Unconditional>().is_none()
-            && req.input.if_none_match.as_ref().is_some_and(|condition| condition.is_any());
+            && req
+                .input
+                .if_none_match
+                .as_ref()
+                .is_some_and(|condition| condition.is_any());
         // Whole before anything is changed: a body that breaks off leaves no object.
         let bytes = match req.input.body {
             Some(body) => body.try_fold(BytesMut::new(), |mut whole, part| async move {
@@ -147,13 +196,25 @@ impl S3 for Objects {
             }),
             None => return Err(s3_error!(MissingRequestBodyError)),
         };
-        let bytes = bytes.await.map_err(|error| s3_error!(IncompleteBody, "{error}"))?.freeze();
-        if req.input.content_length.is_some_and(|length| length != bytes.len() as i64) {
+        let bytes = bytes
+            .await
+            .map_err(|error| s3_error!(IncompleteBody, "{error}"))?
+            .freeze();
+        if req
+            .input
+            .content_length
+            .is_some_and(|length| length != bytes.len() as i64)
+        {
             return Err(s3_error!(IncompleteBody));
         }
         let trailing = req.trailing_headers.and_then(|headers| headers.take());
-        let trailing = trailing.and_then(|map| Some(map.get("x-amz-checksum-crc32")?.to_str().ok()?.to_owned()));
-        let stored = Stored { bytes, at: SystemTime::now(), crc32: req.input.checksum_crc32.or(trailing) };
+        let trailing = trailing
+            .and_then(|map| Some(map.get("x-amz-checksum-crc32")?.to_str().ok()?.to_owned()));
+        let stored = Stored {
+            bytes,
+            at: SystemTime::now(),
+            crc32: req.input.checksum_crc32.or(trailing),
+        };
         let etag = stored.etag();
         let mut state = self.state();
         let bucket = state.bucket(&req.input.bucket)?;
@@ -161,30 +222,52 @@ impl S3 for Objects {
             return Err(s3_error!(PreconditionFailed));
         }
         bucket.insert(req.input.key, stored);
-        Ok(S3Response::new(PutObjectOutput { e_tag: Some(etag), ..PutObjectOutput::default() }))
+        Ok(S3Response::new(PutObjectOutput {
+            e_tag: Some(etag),
+            ..PutObjectOutput::default()
+        }))
     }
 
-    async fn delete_object(&self, req: S3Request<DeleteObjectInput>) -> S3Result<S3Response<DeleteObjectOutput>> {
-        self.state().bucket(&req.input.bucket)?.remove(&req.input.key);
+    async fn delete_object(
+        &self,
+        req: S3Request<DeleteObjectInput>,
+    ) -> S3Result<S3Response<DeleteObjectOutput>> {
+        self.state()
+            .bucket(&req.input.bucket)?
+            .remove(&req.input.key);
         Ok(S3Response::new(DeleteObjectOutput::default()))
     }
 
-    async fn list_objects_v2(&self, req: S3Request<ListObjectsV2Input>) -> S3Result<S3Response<ListObjectsV2Output>> {
+    async fn list_objects_v2(
+        &self,
+        req: S3Request<ListObjectsV2Input>,
+    ) -> S3Result<S3Response<ListObjectsV2Output>> {
         let input = req.input;
         if input.delimiter.is_some() {
-            return Err(s3_error!(NotImplemented, "this server lists without a delimiter"));
+            return Err(s3_error!(
+                NotImplemented,
+                "this server lists without a delimiter"
+            ));
         }
         let prefix = input.prefix.clone().unwrap_or_default();
-        let after = input.continuation_token.as_ref().or(input.start_after.as_ref());
+        let after = input
+            .continuation_token
+            .as_ref()
+            .or(input.start_after.as_ref());
         let from = match after {
             Some(after) if *after >= prefix => Bound::Excluded(after.as_str()),
             _ => Bound::Included(prefix.as_str()),
         };
         let mut state = self.state();
-        let asked = input.max_keys.and_then(|keys| usize::try_from(keys).ok()).unwrap_or(usize::MAX);
+        let asked = input
+            .max_keys
+            .and_then(|keys| usize::try_from(keys).ok())
+            .unwrap_or(usize::MAX);
         let page = state.page.min(asked);
         let bucket = state.bucket(&input.bucket)?;
-        let mut found = bucket.range::<str, _>((from, Bound::Unbounded)).take_while(|(key, _)| key.starts_with(&prefix));
+        let mut found = bucket
+            .range::<str, _>((from, Bound::Unbounded))
+            .take_while(|(key, _)| key.starts_with(&prefix));
         let mut contents: Vec<Object> = found
             .by_ref()
             .take(page)
@@ -197,7 +280,10 @@ impl S3 for Objects {
             })
             .collect();
         let is_truncated = found.next().is_some();
-        let next = contents.last().and_then(|last| last.key.clone()).filter(|_| is_truncated);
+        let next = contents
+            .last()
+            .and_then(|last| last.key.clone())
+            .filter(|_| is_truncated);
         contents.reverse();
         Ok(S3Response::new(ListObjectsV2Output {
             name: Some(input.bucket),

@@ -1,32 +1,65 @@
 //! From the environment to a client. The one place of this crate that reads the environment, through aws-config.
 
+use std::time::Duration;
+
+use aws_config::default_provider::credentials::DefaultCredentialsChain;
 use aws_config::environment::EnvironmentVariableRegionProvider;
-use aws_config::meta::region::RegionProviderChain;
+use aws_config::imds::region::ImdsRegionProvider;
+use aws_config::meta::region::{ProvideRegion, RegionProviderChain};
 use aws_config::profile::ProfileFileRegionProvider;
-use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig};
 use aws_sdk_s3::Client;
-use aws_sdk_s3::config::IdentityCache;
+use aws_sdk_s3::config::{IdentityCache, ProvideCredentials};
 use aws_types::service_config::ServiceConfigKey;
 
+use super::failure;
 use super::limits::Limits;
 use crate::Error;
 
+/// How long the instance's metadata may take; where there is some, it takes milliseconds. It gives up by itself after a
+/// second for credentials, and later for the region.
+const METADATA: Duration = Duration::from_millis(1500);
 /// What a server of one's own is told; such servers seldom care.
 const ANY_REGION: Region = Region::from_static("us-east-1");
 
 /// Region, endpoint, credentials and checksums as the AWS tools find them.
-pub(super) async fn from_environment() -> SdkConfig {
-    // The default chain's last link is the instance's metadata, which hangs for a second where there is none.
+///
+/// # Errors
+/// [`Error::NoCredentials`] and [`Error::NoRegion`] if there is neither a region nor a custom endpoint: then both are
+/// looked for at once, so that who has set up nothing learns the more helpful half first, and soon.
+pub(super) async fn from_environment(bucket: &str) -> Result<SdkConfig, Error> {
+    // Not by the default chains: both end with the instance's metadata, each waits for it where there is none, and the
+    // credentials' one asks for the region again.
     let named = RegionProviderChain::first_try(EnvironmentVariableRegionProvider::new())
         .or_else(ProfileFileRegionProvider::new());
-    let config = aws_config::defaults(BehaviorVersion::latest())
-        .region(named)
-        .load()
-        .await;
-    if config.region().is_some() || endpoint(&config).is_some() {
-        return config;
+    if let Some(region) = named.region().await {
+        return Ok(loader(region).load().await);
     }
-    aws_config::load_defaults(BehaviorVersion::latest()).await
+    let bare = loader(named).no_credentials().load().await;
+    if endpoint(&bare).is_some() {
+        return Ok(loader(ANY_REGION).load().await);
+    }
+    let metadata = ImdsRegionProvider::builder().build();
+    let chain = DefaultCredentialsChain::builder()
+        .region(ANY_REGION)
+        .build()
+        .await;
+    let (region, credentials) = tokio::join!(
+        tokio::time::timeout(METADATA, metadata.region()),
+        tokio::time::timeout(METADATA, chain.provide_credentials()),
+    );
+    match (region, credentials) {
+        (Ok(Some(region)), _) => Ok(loader(region).load().await),
+        (_, Ok(Err(error))) => Err(failure::no_credentials(&error)),
+        // Credentials that take longer than this are somewhere; the region is not.
+        (_, Ok(Ok(_)) | Err(_)) => Err(Error::NoRegion {
+            bucket: bucket.to_owned(),
+        }),
+    }
+}
+
+fn loader(region: impl ProvideRegion + 'static) -> ConfigLoader {
+    aws_config::defaults(BehaviorVersion::latest()).region(region)
 }
 
 /// A client with our deadlines. Costs no request.
@@ -50,10 +83,6 @@ pub(super) fn client(bucket: &str, limits: &Limits, config: &SdkConfig) -> Resul
             });
         }
         builder = builder.region(ANY_REGION);
-    }
-    if config.http_client().is_none() && endpoint.is_some_and(|url| url.starts_with("http://")) {
-        // Without TLS there is no reason to load the system's certificates first.
-        builder = builder.http_client(aws_smithy_http_client::Builder::new().build_http());
     }
     Ok(Client::from_conf(builder.build()))
 }

@@ -11,8 +11,8 @@ use super::S3;
 use crate::{Error, Store};
 
 /// The links of aws-config's chain, as a person knows them.
-const CHAIN: &str = "the environment (AWS_ACCESS_KEY_ID), the profile (AWS_PROFILE, SSO among them), web identity \
-                     (AWS_WEB_IDENTITY_TOKEN_FILE), the container (AWS_CONTAINER_CREDENTIALS_*) and the instance's metadata";
+const CHAIN: &str =
+    "environment, profile (SSO among them), web identity, container, instance metadata";
 
 /// What was tried, for the texts.
 pub(super) struct Attempted<'a> {
@@ -69,10 +69,7 @@ impl Attempted<'_> {
         E: ProvideErrorMetadata + StdError + 'static,
     {
         if let Some(credentials) = find::<CredentialsError>(error) {
-            return Error::NoCredentials {
-                tried: CHAIN.to_owned(),
-                reason: innermost(credentials),
-            };
+            return no_credentials(credentials);
         }
         match error {
             SdkError::TimeoutError(_) => self.timed_out(self.waited(start)),
@@ -153,6 +150,20 @@ impl Attempted<'_> {
         } else {
             Duration::from_millis(elapsed.as_millis() as u64)
         }
+    }
+}
+
+/// That there are none, or that what should give them failed.
+pub(super) fn no_credentials(error: &CredentialsError) -> Error {
+    // Where the whole chain was gone through its error lists the links, a line each, below a headline.
+    let text = innermost(error).replace("the credential provider was not enabled", "none");
+    let links = text
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.ends_with("Attempted:"));
+    Error::NoCredentials {
+        tried: CHAIN.to_owned(),
+        reason: links.collect::<Vec<_>>().join(", "),
     }
 }
 
