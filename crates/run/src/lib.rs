@@ -1,1 +1,55 @@
-//! One Croupier run in a store.
+//! One run in a store: planned once, worked on by anyone, reduced to whatever is there.
+//!
+//! A [`Plan`] becomes a [`StoredRun`]: a manifest that says what the numbers are a function of (the
+//! [`Identity`]), and a [`Segment`] that says which blocks are dealt to how many shards. A worker
+//! ([`work`]) runs one shard's blocks and publishes finished nodes of the merge tree as a [`partial`],
+//! an Arrow file named by the digest of its bytes. The reducer ([`reduce`]) lists what is there,
+//! checks it, finishes the tree, lets the [`Policy`] decide, and writes a [`Report`] and the merged
+//! tally. [`verify`] runs a part of the work again and compares bits.
+//!
+//! What is true of a run is what its valid partials say; all else in the store explains.
+//!
+//! invariant: nothing is ever changed in place except attempt records and a result's own files, and
+//! workers delete nothing.
+//! invariant: a partial's bytes depend on the identity, the build and the blocks, never on clock, host
+//! or order.
+//! invariant: tallies in memory do not grow with the number of shards.
+
+mod attempt;
+mod content;
+mod error;
+mod executable;
+mod identity;
+mod inputs;
+mod inventory;
+mod layout;
+mod machine;
+mod manifest;
+pub mod partial;
+mod plan;
+mod policy;
+mod reduce;
+mod report;
+mod results;
+mod verify;
+mod worker;
+
+pub use attempt::{Attempt, AttemptState, Scheduler};
+pub use content::{Digest, content_digest};
+pub use error::Error;
+pub use executable::Executable;
+pub use identity::{Identity, first_not_finite};
+pub use inputs::{InputSource, load_inputs};
+pub use inventory::{Inventory, ShardState};
+pub use layout::check_name;
+pub use machine::Machine;
+pub use manifest::{Manifest, Segment};
+pub use plan::{Plan, Planned, StoredRun, newest, open, plan, runs};
+pub use policy::{FailedSamplesLimit, Policy, Tolerance};
+pub use reduce::{ReduceOptions, Reduced, Verdict, reduce};
+pub use report::{
+    BlockCounts, EstimateReport, FailedSamplesReport, Report, SampleCounts, ShardCounts, Usage,
+};
+pub use results::Results;
+pub use verify::{Depth, Verified, verify};
+pub use worker::{WorkOptions, Worked, work};

@@ -1,0 +1,146 @@
+//! What a run's numbers are a function of, and how two of them differ.
+
+mod finite;
+
+use std::collections::BTreeMap;
+
+use croupier_compute::{BlockLength, Generator, Kernel, RECIPE, kernel_name, pinned::LIBM_VERSION};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::{Digest, Error, content_digest};
+
+pub use finite::first_not_finite;
+
+/// Everything that the merged tally depends on, besides the set of blocks merged.
+///
+/// How many samples, dealt to how many shards, under what name and policy and on what machines is
+/// outside it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Identity {
+    /// The kernel's name.
+    pub kernel: String,
+    /// The version the author declared.
+    pub version: u32,
+    /// The parameters, as they serialise.
+    pub parameters: Value,
+    /// SHA-256 of each input, by name.
+    pub inputs: BTreeMap<String, String>,
+    /// The seed. A string in JSON, where numbers beyond 2^53 are not safe.
+    #[serde(with = "as_text")]
+    pub seed: u64,
+    /// The generator's name.
+    pub generator: String,
+    /// Whether a stream serves a block or a sample.
+    pub streams: String,
+    /// The version of the recipe for streams.
+    pub recipe: u32,
+    /// The version of `libm` behind the pinned functions.
+    pub libm: String,
+    /// Samples in a block.
+    pub block_length: BlockLength,
+    /// The number of samples, where the parameters fix it.
+    pub domain: Option<u64>,
+}
+
+impl Identity {
+    /// The identity of `kernel` under `seed`.
+    ///
+    /// # Errors
+    ///
+    /// Where a parameter is not finite or can't be serialised.
+    pub fn of<K: Kernel + Serialize>(
+        kernel: &K,
+        seed: u64,
+        block_length: BlockLength,
+        inputs: BTreeMap<String, String>,
+    ) -> Result<Self, Error> {
+        if let Some(path) = first_not_finite(kernel) {
+            return Err(Error::Input(format!(
+                "parameter {path} is not finite: give a number"
+            )));
+        }
+        let parameters = serde_json::to_value(kernel)
+            .map_err(|error| Error::Input(format!("the parameters can't be written: {error}")))?;
+        Ok(Self {
+            kernel: kernel_name::<K>(),
+            version: K::VERSION,
+            parameters,
+            inputs,
+            seed,
+            generator: K::Rng::name().into_owned(),
+            streams: K::STREAMS.name().to_owned(),
+            recipe: RECIPE,
+            libm: LIBM_VERSION.to_owned(),
+            block_length,
+            domain: kernel.domain(),
+        })
+    }
+
+    /// The digest of all of it.
+    pub fn digest(&self) -> Digest {
+        // Strings, integers and JSON values always encode.
+        content_digest("croupier identity v1", self)
+            .unwrap_or_else(|error| unreachable!("an identity that can't be encoded: {error}"))
+    }
+
+    /// In what `self` differs from `expected`, each as "what: here, expected there".
+    pub fn differences(&self, expected: &Self) -> Vec<String> {
+        let parts = |identity: &Self| -> BTreeMap<String, Value> {
+            let mut parts = BTreeMap::new();
+            if let Ok(Value::Object(fields)) = serde_json::to_value(identity) {
+                for (name, value) in fields {
+                    match value {
+                        Value::Object(inner) if name == "parameters" || name == "inputs" => {
+                            let one = if name == "inputs" {
+                                "input"
+                            } else {
+                                "parameter"
+                            };
+                            for (key, value) in inner {
+                                parts.insert(format!("{one} {key}"), value);
+                            }
+                        }
+                        value => {
+                            parts.insert(name, value);
+                        }
+                    }
+                }
+            }
+            parts
+        };
+        let (here, there) = (parts(self), parts(expected));
+        let mut names: Vec<&String> = here.keys().chain(there.keys()).collect();
+        names.sort();
+        names.dedup();
+        let show = |value: Option<&Value>| value.map_or("nothing".to_owned(), Value::to_string);
+        names
+            .into_iter()
+            .filter(|name| here.get(*name) != there.get(*name))
+            .map(|name| {
+                format!(
+                    "{name} is {}, expected {}",
+                    show(here.get(name)),
+                    show(there.get(name))
+                )
+            })
+            .collect()
+    }
+}
+
+mod as_text {
+    //! A u64 as a JSON string.
+
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub(super) fn serialize<S: Serializer>(value: &u64, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(value)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse()
+            .map_err(|_| D::Error::custom(format!("{text:?} is no whole number below 2^64")))
+    }
+}

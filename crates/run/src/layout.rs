@@ -1,0 +1,144 @@
+//! Where things are in a run, and what a run may be called.
+
+use crate::{Digest, Error};
+
+pub(crate) const MANIFEST: &str = "manifest.json";
+pub(crate) const PARTIALS: &str = "partials/";
+pub(crate) const ATTEMPTS: &str = "attempts/";
+pub(crate) const RESULTS: &str = "results/";
+pub(crate) const SEGMENTS: &str = "segments/";
+
+pub(crate) fn segment(number: u32) -> String {
+    format!("{SEGMENTS}{number}.json")
+}
+
+pub(crate) fn build(target: &str) -> String {
+    format!("builds/{target}.json")
+}
+
+pub(crate) fn attempt(shard: u32, id: &str) -> String {
+    format!("{ATTEMPTS}{shard:05}/{id}.json")
+}
+
+/// All partials of one shard begin with this.
+pub(crate) fn partials_of(shard: u32) -> String {
+    format!("{PARTIALS}{shard:05}-")
+}
+
+pub(crate) fn result(blocks: u64, digest: &Digest) -> String {
+    format!("{RESULTS}{blocks}-{digest}/")
+}
+
+/// What a partial's name says of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct PartialName {
+    pub(crate) shard: u32,
+    /// How many blocks its nodes cover.
+    pub(crate) blocks: u64,
+    /// SHA-256 of the file's bytes.
+    pub(crate) sha256: Digest,
+}
+
+impl PartialName {
+    pub(crate) fn key(&self) -> String {
+        let Self {
+            shard,
+            blocks,
+            sha256,
+        } = self;
+        format!("{PARTIALS}{shard:05}-{blocks}-{sha256}.arrow")
+    }
+
+    /// None where a key is not one that [`key`](Self::key) makes.
+    pub(crate) fn parse(key: &str) -> Option<Self> {
+        let name = key.strip_prefix(PARTIALS)?.strip_suffix(".arrow")?;
+        let mut parts = name.split('-');
+        let (shard, blocks, sha256) = (parts.next()?, parts.next()?, parts.next()?);
+        let parsed = Self {
+            shard: shard.parse().ok()?,
+            blocks: blocks.parse().ok()?,
+            sha256: Digest::from_hex(sha256)?,
+        };
+        (parts.next().is_none() && parsed.key() == key).then_some(parsed)
+    }
+}
+
+/// Checks that `name` can be a run's: letters, digits, `.`, `_` and `-`, beginning with a letter or a
+/// digit, at most 100 of them.
+///
+/// # Errors
+///
+/// Which rule it breaks.
+pub fn check_name(name: &str) -> Result<(), Error> {
+    let reason = if name.is_empty() {
+        "it is empty"
+    } else if name.len() > 100 {
+        "it has more than 100 letters"
+    } else if name.contains("..") {
+        "it has two dots in a row"
+    } else if name.contains(['/', '\\']) {
+        "it has a slash: the part before the name belongs to --store"
+    } else if !name.starts_with(|first: char| first.is_ascii_alphanumeric()) {
+        "it does not begin with a letter or a digit"
+    } else if !name
+        .bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
+    {
+        "it has something other than letters, digits, '.', '_' and '-'"
+    } else {
+        return Ok(());
+    };
+    Err(Error::Input(format!("{name:?} can't name a run: {reason}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_partials_are_read_as_they_are_written() {
+        let name = PartialName {
+            shard: 42,
+            blocks: 1000,
+            sha256: Digest::of_bytes(b"x"),
+        };
+        let key = name.key();
+        assert!(key.starts_with("partials/00042-1000-2d711642b726"), "{key}");
+        assert_eq!(PartialName::parse(&key), Some(name));
+        let many = PartialName {
+            shard: 123_456,
+            ..name
+        };
+        assert_eq!(PartialName::parse(&many.key()), Some(many));
+        for other in [
+            key.replace("00042", "42"),
+            key.replace("1000", "+1000"),
+            key.replace("2d71", "2D71"),
+            key.replace(".arrow", ".arrow.tmp"),
+            key.replace("2d71", "2d7"),
+        ] {
+            assert_eq!(PartialName::parse(&other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn names_that_leave_the_store_are_refused() {
+        for name in [
+            "",
+            "..",
+            "a/b",
+            "a\\b",
+            "-x",
+            ".x",
+            "a..b",
+            "a b",
+            "é",
+            &"x".repeat(101),
+        ] {
+            assert!(check_name(name).is_err(), "{name:?}");
+        }
+        for name in ["demo", "pi-20261122T081200Z-3fa9", "a.b_c-1", "7"] {
+            check_name(name).unwrap();
+        }
+    }
+}

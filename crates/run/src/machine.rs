@@ -1,0 +1,61 @@
+//! The machine and process a worker runs on: for attempt records, which explain and never decide.
+
+use std::fs;
+
+/// What this machine is, and what this process has used so far. What a system doesn't tell is none.
+#[derive(Clone, Debug, Default)]
+pub struct Machine {
+    /// Its name.
+    pub host: Option<String>,
+    /// The processor's model.
+    pub cpu: Option<String>,
+}
+
+impl Machine {
+    /// This one.
+    pub fn current() -> Self {
+        let host = fs::read_to_string("/proc/sys/kernel/hostname").ok();
+        let cpu = fs::read_to_string("/proc/cpuinfo").ok().and_then(|text| {
+            let line = text.lines().find(|line| line.starts_with("model name"))?;
+            Some(line.split_once(':')?.1.trim().to_owned())
+        });
+        Self {
+            host: host.map(|host| host.trim().to_owned()),
+            cpu,
+        }
+    }
+
+    /// CPU time of this process so far, in seconds, all threads together.
+    pub fn cpu_seconds() -> Option<f64> {
+        // Fields 14 and 15, user and system time in clock ticks. Linux counts them at 100 a second for
+        // every program. The name in field 2 may hold spaces, so counting starts after it.
+        let stat = fs::read_to_string("/proc/self/stat").ok()?;
+        let mut fields = stat.rsplit_once(')')?.1.split_ascii_whitespace().skip(11);
+        let user: u64 = fields.next()?.parse().ok()?;
+        let system: u64 = fields.next()?.parse().ok()?;
+        Some((user + system) as f64 / 100.0)
+    }
+
+    /// The most memory this process has held, in bytes.
+    pub fn memory_peak_bytes() -> Option<u64> {
+        let status = fs::read_to_string("/proc/self/status").ok()?;
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmHWM:"))?;
+        let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+        Some(kibibytes * 1024)
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::Machine;
+
+    #[test]
+    fn linux_tells_all_of_it() {
+        let machine = Machine::current();
+        assert!(machine.host.is_some_and(|host| !host.is_empty()));
+        assert!(Machine::memory_peak_bytes().is_some_and(|bytes| bytes > 100_000));
+        assert!(Machine::cpu_seconds().is_some_and(|seconds| seconds >= 0.0));
+    }
+}

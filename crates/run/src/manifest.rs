@@ -1,0 +1,111 @@
+//! The two objects a run is planned by: what it is, and how it is dealt. Both are written once.
+
+use std::collections::BTreeMap;
+
+use croupier_compute::Grid;
+use croupier_store::Store;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::{Error, FailedSamplesLimit, Identity, Policy, layout};
+
+/// The format of manifests and segments that this release writes, and the latest it reads.
+pub(crate) const FORMAT: u32 = 1;
+
+/// What a run is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// The format of this file.
+    pub format: u32,
+    /// The release of Croupier that wrote it.
+    pub croupier: String,
+    /// The run's name.
+    pub run: String,
+    /// When it was planned, UTC.
+    pub created: String,
+    /// What its numbers are a function of.
+    pub identity: Identity,
+    /// Where each input was read from. Its digest is in the identity.
+    pub inputs: BTreeMap<String, String>,
+    /// How many holes the result may have, unless told otherwise later.
+    pub policy: Policy,
+    /// How many samples may fail, unless told otherwise later.
+    pub failed_samples: FailedSamplesLimit,
+}
+
+/// A planned range of blocks and how it is dealt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Segment {
+    /// The format of this file.
+    pub format: u32,
+    /// The first block.
+    pub first_block: u64,
+    /// One past the last sample, counted over the whole run.
+    pub end_sample: u64,
+    /// The number of the first shard, counted over the whole run.
+    pub first_shard: u32,
+    /// How many shards the blocks are dealt to.
+    pub shards: u32,
+}
+
+impl Segment {
+    /// Where its samples and blocks lie.
+    ///
+    /// # Errors
+    ///
+    /// Where the segment has no sample or too many blocks.
+    pub fn grid(&self, identity: &Identity) -> Result<Grid, Error> {
+        Ok(Grid::new(
+            identity.block_length,
+            self.first_block,
+            self.end_sample,
+        )?)
+    }
+}
+
+/// Reads one of the run's JSON objects, whose format is looked at before anything else.
+pub(crate) async fn read<T: DeserializeOwned>(store: &dyn Store, key: &str) -> Result<T, Error> {
+    parse(&format!("{}/{key}", store.uri()), &store.get(key).await?)
+}
+
+pub(crate) fn parse<T: DeserializeOwned>(key: &str, bytes: &[u8]) -> Result<T, Error> {
+    #[derive(Deserialize)]
+    struct Head {
+        format: u32,
+        #[serde(default)]
+        croupier: String,
+    }
+    let malformed = |error: serde_json::Error| Error::Malformed {
+        key: key.to_owned(),
+        reason: error.to_string(),
+    };
+    let head: Head = serde_json::from_slice(bytes).map_err(malformed)?;
+    if head.format > FORMAT {
+        return Err(Error::Newer {
+            key: key.to_owned(),
+            format: head.format,
+            reads: FORMAT,
+            release: head.croupier,
+        });
+    }
+    serde_json::from_slice(bytes).map_err(malformed)
+}
+
+pub(crate) fn encode<T: Serialize>(key: &str, value: &T) -> Result<bytes::Bytes, Error> {
+    serde_json::to_vec_pretty(value)
+        .map(Into::into)
+        .map_err(|error| Error::Malformed {
+            key: key.to_owned(),
+            reason: error.to_string(),
+        })
+}
+
+/// The segments planned so far, in order.
+pub(crate) async fn read_segments(store: &dyn Store) -> Result<Vec<Segment>, Error> {
+    let count = store.list(layout::SEGMENTS).await?.len();
+    let mut segments = Vec::with_capacity(count);
+    for number in 0..count as u32 {
+        segments.push(read(store, &layout::segment(number)).await?);
+    }
+    Ok(segments)
+}

@@ -1,0 +1,290 @@
+//! Makes a run, or finds the one that is there.
+
+use std::sync::Arc;
+
+use chrono::{SecondsFormat, Utc};
+use croupier_compute::Grid;
+use croupier_store::{Placed, Prefixed, Store, honours_put_if_absent};
+
+use crate::manifest::{FORMAT, Manifest, Segment, encode, parse, read, read_segments};
+use crate::{Error, FailedSamplesLimit, Identity, InputSource, Policy, check_name, layout};
+
+/// What a run is to be.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// What its numbers are a function of.
+    pub identity: Identity,
+    /// How many samples.
+    pub samples: u64,
+    /// How many shards they are dealt to.
+    pub shards: u32,
+    /// Where inputs were read from.
+    pub inputs: InputSource,
+    /// How many holes the result may have.
+    pub policy: Policy,
+    /// How many samples may fail.
+    pub failed_samples: FailedSamplesLimit,
+}
+
+/// A run in a store.
+#[derive(Clone, Debug)]
+pub struct StoredRun {
+    pub(crate) store: Arc<Prefixed<Arc<dyn Store>>>,
+    /// What it is.
+    pub manifest: Manifest,
+    /// How it is dealt; the first is what was planned, the others extend it.
+    pub segments: Vec<Segment>,
+}
+
+/// What planning found.
+#[derive(Debug)]
+pub struct Planned {
+    /// The run.
+    pub run: StoredRun,
+    /// Whether it was made now; otherwise it was there and is the same.
+    pub is_new: bool,
+    /// Whether the store keeps its word on conditional puts. Asked only where the run is new.
+    pub honours_put_if_absent: Option<bool>,
+}
+
+impl StoredRun {
+    /// What a person can paste back as `--run`.
+    pub fn uri(&self) -> String {
+        self.store.uri()
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.manifest.run
+    }
+
+    /// How many shards it is dealt to, over all segments.
+    pub fn shards(&self) -> u32 {
+        self.segments
+            .last()
+            .map_or(0, |segment| segment.first_shard + segment.shards)
+    }
+
+    /// The segment that `shard` is in, and that segment's grid.
+    ///
+    /// # Errors
+    ///
+    /// Where the run has no such shard.
+    pub fn segment_of(&self, shard: u32) -> Result<(Segment, Grid), Error> {
+        let segment = self
+            .segments
+            .iter()
+            .find(|segment| {
+                (segment.first_shard..segment.first_shard + segment.shards).contains(&shard)
+            })
+            .ok_or_else(|| {
+                Error::Input(format!(
+                    "shard {shard} does not exist: run {} has {} shards, 0 to {}",
+                    self.name(),
+                    self.shards(),
+                    self.shards().saturating_sub(1)
+                ))
+            })?;
+        Ok((*segment, segment.grid(&self.manifest.identity)?))
+    }
+
+    /// One past the run's last sample.
+    pub fn samples(&self) -> u64 {
+        self.segments.last().map_or(0, |segment| segment.end_sample)
+    }
+}
+
+/// Plans the run `name` in `store`, or finds the same run there.
+///
+/// Harmless at any number of places at once, and when repeated after being interrupted.
+///
+/// # Errors
+///
+/// [`Error::Taken`] where `name` is another run; what is wrong with the plan; what the store reports.
+pub async fn plan(store: &Arc<dyn Store>, name: &str, plan: &Plan) -> Result<Planned, Error> {
+    check_name(name)?;
+    let segment = first_segment(plan)?;
+    let store = Arc::new(Prefixed::new(Arc::clone(store), name)?);
+    let there = match store.get(layout::MANIFEST).await {
+        Ok(bytes) => Some(bytes),
+        Err(croupier_store::Error::NotFound { .. }) => None,
+        Err(error) => return Err(error.into()),
+    };
+    let mut honours = None;
+    let (manifest, is_new) = match there {
+        Some(bytes) => (parse(&key_of(&store, layout::MANIFEST), &bytes)?, false),
+        None => {
+            honours = Some(honours_put_if_absent(&*store, "probe").await?);
+            place_manifest(&store, name, plan).await?
+        }
+    };
+    let mut differences = manifest.identity.differences(&plan.identity);
+    if differences.is_empty() {
+        let segment = place_segment(&store, segment, &mut differences).await?;
+        if differences.is_empty() {
+            let mut segments = read_segments(&*store).await?;
+            if segments.is_empty() {
+                // A store whose lists lag: what was just placed is known anyhow.
+                segments.push(segment);
+            }
+            let run = StoredRun {
+                store,
+                manifest,
+                segments,
+            };
+            return Ok(Planned {
+                run,
+                is_new,
+                honours_put_if_absent: honours,
+            });
+        }
+    }
+    Err(Error::Taken {
+        name: name.to_owned(),
+        differences,
+    })
+}
+
+/// Opens the run `name` in `store`.
+///
+/// # Errors
+///
+/// Where there is none, or its planning was interrupted; what can't be read of it.
+pub async fn open(store: &Arc<dyn Store>, name: &str) -> Result<StoredRun, Error> {
+    check_name(name)?;
+    let run = Arc::new(Prefixed::new(Arc::clone(store), name)?);
+    let manifest: Manifest = match read(&*run, layout::MANIFEST).await {
+        Err(Error::Store(croupier_store::Error::NotFound { .. })) => {
+            return Err(Error::Input(format!(
+                "there is no run {name:?} in {}: `ls` lists what is there, `plan` makes one",
+                store.uri()
+            )));
+        }
+        read => read?,
+    };
+    let segments = read_segments(&*run).await?;
+    if segments.is_empty() {
+        return Err(Error::Input(format!(
+            "run {name:?} was not planned to the end: run the same `plan` again"
+        )));
+    }
+    Ok(StoredRun {
+        store: run,
+        manifest,
+        segments,
+    })
+}
+
+/// The names of all runs in `store`, sorted.
+///
+/// # Errors
+///
+/// What the store reports.
+pub async fn runs(store: &Arc<dyn Store>) -> Result<Vec<String>, Error> {
+    let suffix = format!("/{}", layout::MANIFEST);
+    Ok(store
+        .list("")
+        .await?
+        .into_iter()
+        .filter_map(|entry| entry.key.strip_suffix(&suffix).map(str::to_owned))
+        .filter(|name| check_name(name).is_ok())
+        .collect())
+}
+
+/// The run that was planned last.
+///
+/// # Errors
+///
+/// Where there is none; what can't be read.
+pub async fn newest(store: &Arc<dyn Store>) -> Result<StoredRun, Error> {
+    let mut newest: Option<StoredRun> = None;
+    for name in runs(store).await? {
+        let run = open(store, &name).await?;
+        if newest
+            .as_ref()
+            .is_none_or(|newest| newest.manifest.created <= run.manifest.created)
+        {
+            newest = Some(run);
+        }
+    }
+    newest.ok_or_else(|| {
+        Error::Input(format!(
+            "there are no runs in {}: name one with --run, or another place with --store",
+            store.uri()
+        ))
+    })
+}
+
+fn first_segment(plan: &Plan) -> Result<Segment, Error> {
+    let length = plan.identity.block_length;
+    let grid = Grid::new(length, 0, plan.samples)?;
+    if plan.shards == 0 {
+        return Err(Error::Input(
+            "no shards: a run needs at least one".to_owned(),
+        ));
+    }
+    if u64::from(plan.shards) > grid.block_count() {
+        return Err(Error::Input(format!(
+            "{} shards for {} blocks: a shard needs at least one block of {} samples; ask for at most {} shards, or shorter blocks with --block",
+            plan.shards,
+            grid.block_count(),
+            length.samples(),
+            grid.block_count()
+        )));
+    }
+    Ok(Segment {
+        format: FORMAT,
+        first_block: 0,
+        end_sample: plan.samples,
+        first_shard: 0,
+        shards: plan.shards,
+    })
+}
+
+async fn place_manifest(
+    store: &Prefixed<Arc<dyn Store>>,
+    name: &str,
+    plan: &Plan,
+) -> Result<(Manifest, bool), Error> {
+    let manifest = Manifest {
+        format: FORMAT,
+        croupier: env!("CARGO_PKG_VERSION").to_owned(),
+        run: name.to_owned(),
+        created: Utc::now().to_rfc3339_opts(SecondsFormat::Millis, true),
+        identity: plan.identity.clone(),
+        inputs: plan.inputs.clone(),
+        policy: plan.policy,
+        failed_samples: plan.failed_samples,
+    };
+    let bytes = encode(layout::MANIFEST, &manifest)?;
+    match store.put_if_absent(layout::MANIFEST, bytes).await? {
+        Placed::Written | Placed::Identical => Ok((manifest, true)),
+        Placed::Different(there) => Ok((parse(&key_of(store, layout::MANIFEST), &there)?, false)),
+    }
+}
+
+/// Places the first segment, or says how the one that is there differs.
+async fn place_segment(
+    store: &Prefixed<Arc<dyn Store>>,
+    segment: Segment,
+    differences: &mut Vec<String>,
+) -> Result<Segment, Error> {
+    let key = layout::segment(0);
+    let Placed::Different(there) = store.put_if_absent(&key, encode(&key, &segment)?).await? else {
+        return Ok(segment);
+    };
+    let there: Segment = parse(&key_of(store, &key), &there)?;
+    for (what, there, here) in [
+        ("samples", there.end_sample, segment.end_sample),
+        ("shards", there.shards.into(), segment.shards.into()),
+    ] {
+        if there != here {
+            differences.push(format!("{what} is {there}, expected {here}"));
+        }
+    }
+    Ok(there)
+}
+
+fn key_of(store: &Prefixed<Arc<dyn Store>>, key: &str) -> String {
+    format!("{}/{key}", store.uri())
+}

@@ -1,0 +1,130 @@
+//! Everything a result may warn of: what was seen, why it matters, what to do.
+
+use std::fmt;
+
+use crate::layout::PartialName;
+
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Warning {
+    /// An estimate that can't be made.
+    Estimate(String),
+    Holes {
+        shards: usize,
+        blocks: u64,
+        planned: u64,
+    },
+    FailedSamples {
+        failed: u64,
+        of: u64,
+    },
+    Invalid {
+        key: String,
+        reason: String,
+    },
+    SkippedForeign {
+        keys: usize,
+    },
+    Strays {
+        keys: usize,
+    },
+    Salvaged {
+        shards: u64,
+    },
+    QuickBlocks {
+        seconds: f64,
+        length: u64,
+    },
+    SlowBlocks {
+        seconds: f64,
+        length: u64,
+    },
+    FewBlocks {
+        shard: u32,
+        blocks: u64,
+        threads: usize,
+    },
+    PanicsAbort,
+}
+
+impl Warning {
+    pub(crate) fn invalid(name: &str, reason: &str) -> Self {
+        debug_assert!(PartialName::parse(name).is_some());
+        Self::Invalid {
+            key: name.to_owned(),
+            reason: reason.to_owned(),
+        }
+    }
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Estimate(note) => formatter.write_str(note),
+            Self::Holes {
+                shards,
+                blocks,
+                planned,
+            } => write!(
+                formatter,
+                "{blocks} of {planned} blocks are missing, in {shards} shards: if they died because of what they sampled, the estimates are biased; run those shards again"
+            ),
+            Self::FailedSamples { failed, of } => write!(
+                formatter,
+                "{failed} of {of} samples failed and were left out: if they failed because of what they sampled, the estimates are biased"
+            ),
+            Self::Invalid { key, reason } => write!(
+                formatter,
+                "{key} was not used: {reason}; its blocks are run again when its shard is"
+            ),
+            Self::SkippedForeign { keys } => {
+                write!(formatter, "{keys} partials of other runs were skipped, as asked")
+            }
+            Self::Strays { keys } => write!(
+                formatter,
+                "{keys} objects among the partials are no partials by their names, and were not read"
+            ),
+            Self::Salvaged { shards } => write!(
+                formatter,
+                "{shards} shards are unfinished, and what they had published is in the result"
+            ),
+            Self::QuickBlocks { seconds, length } => write!(
+                formatter,
+                "a block of {length} samples takes {} on average: dealing costs a noticeable share; plan with a larger --block, up to about 100 ms a block",
+                Seconds(*seconds)
+            ),
+            Self::SlowBlocks { seconds, length } => write!(
+                formatter,
+                "a block of {length} samples takes {} on average: threads wait for the last one, and a stopped worker loses what it has in hand; {}",
+                Seconds(*seconds),
+                if *length > 1 {
+                    "plan with a smaller --block"
+                } else {
+                    "split a sample if you can"
+                }
+            ),
+            Self::FewBlocks {
+                shard,
+                blocks,
+                threads,
+            } => write!(
+                formatter,
+                "shard {shard} has {blocks} blocks for {threads} threads: some have nothing to do; plan with a smaller --block or fewer shards"
+            ),
+            Self::PanicsAbort => formatter.write_str(
+                "this program is built with panic = \"abort\": a sample that panics ends the process and can't be left out; build it with panic = \"unwind\"",
+            ),
+        }
+    }
+}
+
+struct Seconds(f64);
+
+impl fmt::Display for Seconds {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            seconds if seconds >= 1.0 => write!(formatter, "{seconds:.1} s"),
+            seconds if seconds >= 1e-3 => write!(formatter, "{:.1} ms", seconds * 1e3),
+            seconds => write!(formatter, "{:.1} us", seconds * 1e6),
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! Results in a run's store: written whole, read back typed.
+
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::{FieldRef, Schema};
+use arrow::ipc::writer::FileWriter;
+use croupier_compute::{Node, Tally};
+use croupier_store::Store;
+use serde_arrow::schema::{SchemaLike, TracingOptions};
+
+use crate::layout::{self, PartialName};
+use crate::manifest::encode;
+use crate::partial::PartialFormat;
+use crate::{Error, EstimateReport, Report, StoredRun, manifest};
+
+const JSON: &str = "result.json";
+const ARROW: &str = "result.arrow";
+#[cfg(feature = "parquet")]
+const PARQUET: &str = "result.parquet";
+const TALLY: &str = "tally.arrow";
+const SOURCES: &str = "sources.json";
+
+/// A run's result, read back.
+#[derive(Clone, Debug)]
+pub struct Results<T> {
+    /// What it says.
+    pub report: Report,
+    /// The merged tally.
+    pub tally: T,
+    private: PhantomData<()>,
+}
+
+impl<T: Tally> Results<T> {
+    /// Reads the run's result: of several the one with most blocks.
+    ///
+    /// # Errors
+    ///
+    /// Where the run has no result yet, or it is of another tally.
+    pub async fn read(run: &StoredRun) -> Result<Self, Error> {
+        let entries = run.store.list(layout::RESULTS).await?;
+        let newest = entries
+            .iter()
+            .filter_map(|entry| entry.key.strip_suffix(JSON))
+            .max_by_key(|folder| blocks_of(folder))
+            .ok_or_else(|| {
+                Error::Input(format!(
+                    "run {} has no result yet: `reduce` makes one",
+                    run.uri()
+                ))
+            })?;
+        let report: Report = manifest::read(&*run.store, &format!("{newest}{JSON}")).await?;
+        let key = format!("{newest}{TALLY}");
+        let bytes = run.store.get(&key).await?;
+        let tally = PartialFormat::<T>::new()?
+            .decode_merged(&run.manifest.identity, &bytes)
+            .map_err(|error| Error::Malformed {
+                key: format!("{}/{key}", run.uri()),
+                reason: error.to_string(),
+            })?;
+        Ok(Self {
+            report,
+            tally,
+            private: PhantomData,
+        })
+    }
+}
+
+fn blocks_of(folder: &str) -> u64 {
+    folder
+        .strip_prefix(layout::RESULTS)
+        .and_then(|name| name.split_once('-'))
+        .and_then(|(blocks, _)| blocks.parse().ok())
+        .unwrap_or(0)
+}
+
+/// Where a result went.
+pub(crate) struct Written {
+    pub(crate) uri: String,
+}
+
+/// Writes a result under a name that says what it is; `result.json` last, so that what has one is whole.
+pub(crate) async fn write<T: Tally>(
+    run: &StoredRun,
+    report: &Report,
+    merged: Option<&Node<T>>,
+    sources: &[PartialName],
+) -> Result<Option<Written>, Error> {
+    let (Some(node), Some(digest)) = (merged, crate::Digest::from_hex(&report.digest)) else {
+        return Ok(None);
+    };
+    let folder = layout::result(report.blocks.done, &digest);
+    let keys: Vec<String> = sources.iter().map(PartialName::key).collect();
+    let tally = PartialFormat::<T>::new()?.encode_merged(&run.manifest.identity, node.clone())?;
+    let table = table(&report.estimates)?;
+    let put = async |name: &str, bytes: bytes::Bytes| -> Result<(), Error> {
+        Ok(run.store.put(&format!("{folder}{name}"), bytes).await?)
+    };
+    put(SOURCES, encode(SOURCES, &keys)?).await?;
+    put(TALLY, tally).await?;
+    put(ARROW, as_arrow(&table).map_err(unwritable)?.into()).await?;
+    #[cfg(feature = "parquet")]
+    put(PARQUET, as_parquet(&table).map_err(unwritable)?.into()).await?;
+    put(JSON, encode(JSON, report)?).await?;
+    Ok(Some(Written {
+        uri: format!("{}/{}", run.uri(), folder.trim_end_matches('/')),
+    }))
+}
+
+/// The estimates as a table: one row each.
+fn table(estimates: &[EstimateReport]) -> Result<RecordBatch, Error> {
+    let make = || {
+        let options = TracingOptions::default().strings_as_large_utf8(false);
+        let fields = Vec::<FieldRef>::from_type::<EstimateReport>(options)?;
+        serde_arrow::to_record_batch(&fields, &estimates)
+    };
+    let batch = make().map_err(unwritable)?;
+    let schema = Schema::new(batch.schema().fields.clone());
+    RecordBatch::try_new(Arc::new(schema), batch.columns().to_vec()).map_err(unwritable)
+}
+
+fn as_arrow(table: &RecordBatch) -> Result<Vec<u8>, arrow::error::ArrowError> {
+    let mut writer = FileWriter::try_new(Vec::new(), &table.schema())?;
+    writer.write(table)?;
+    writer.into_inner()
+}
+
+#[cfg(feature = "parquet")]
+fn as_parquet(table: &RecordBatch) -> Result<Vec<u8>, parquet::errors::ParquetError> {
+    let mut writer = parquet::arrow::ArrowWriter::try_new(Vec::new(), table.schema(), None)?;
+    writer.write(table)?;
+    writer.into_inner()
+}
+
+fn unwritable(error: impl std::fmt::Display) -> Error {
+    Error::Input(format!("the estimates can't be written: {error}"))
+}
