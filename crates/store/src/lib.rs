@@ -2,7 +2,8 @@
 //!
 //! A run keeps everything it knows as small immutable objects in a store, and its promises ("nothing twice, nothing
 //! torn") rest on what a store promises. So the contract is said once, on [`Store`], in terms that a directory and a
-//! bucket can both keep, and one suite ([`conformance`]) is run by every store and every wrapper:
+//! bucket can both keep, and one suite (`conformance`, behind the feature of that name)
+//! is run by every store and every wrapper:
 //!
 //! | method | promise |
 //! |---|---|
