@@ -1,6 +1,6 @@
 //! An S3 server in this process: real requests, real signatures, objects in a map under one lock, and faults on demand.
 //!
-//! The library `s3s` speaks the protocol ([`objects`] holds what it serves), and [`front`] stands before it, where
+//! The library `s3s` speaks the protocol (`objects` holds what it serves), and `front` stands before it, where
 //! connections break, hang and lie. A real server cannot be made to fail at the moment a test needs.
 
 mod fault;
