@@ -13,9 +13,10 @@ mod panics;
 mod pool;
 
 use std::ops::Range;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use crate::{Frontier, Grid, Kernel, Stream};
+use crate::{Frontier, Grid, Kernel, Node, Stream, Tally};
 
 use block::BlockFailure;
 use dealer::Dealer;
@@ -115,13 +116,24 @@ pub enum KernelFailure {
         /// What it said.
         message: String,
     },
+    /// Tallies could not be merged. Which block brings two of them together depends on who
+    /// finished first.
+    #[error("merging the tally of block {block} with its neighbours' failed: {message}")]
+    Merge {
+        /// The block whose end brought them together.
+        block: u64,
+        /// What the tally's `merge` said.
+        message: String,
+    },
 }
 
 impl KernelFailure {
     /// The block it happened in.
     pub fn block(&self) -> u64 {
         match self {
-            Self::Sample { block, .. } | Self::Block { block, .. } => *block,
+            Self::Sample { block, .. } | Self::Block { block, .. } | Self::Merge { block, .. } => {
+                *block
+            }
         }
     }
 }
@@ -133,7 +145,9 @@ impl KernelFailure {
 /// # Errors
 ///
 /// Where more samples failed than are allowed: the first one too many by sample number, which is
-/// the same one each time. Blocks to the left of it, and some to the right, are in the frontier.
+/// the same one each time, whatever finished first and however often the run was resumed. Blocks to
+/// the left of it, and some to the right, are in the frontier. Also where a block fails as a whole,
+/// and where tallies can't be merged.
 pub fn run<K: Kernel>(
     work: &Work<'_, K>,
     pool: &Pool,
@@ -142,6 +156,7 @@ pub fn run<K: Kernel>(
 ) -> Result<Ended, KernelFailure> {
     let dealer = Dealer::new(work.blocks);
     let ledger = Ledger::new(work.allowed_failures, work.failed_before);
+    let merge_failure = OnceLock::new();
     pool.on_every_thread(|| {
         let mut stream = Stream::<K::Rng>::new(work.seed);
         while !control.is_stopped()
@@ -154,8 +169,13 @@ pub fn run<K: Kernel>(
             }
             match block::run(work.kernel, &work.grid, block, &mut stream) {
                 Ok(leaf) => {
-                    if leaf.failures.samples == 0 || ledger.allows(block, leaf.failures.samples) {
-                        frontier.insert(leaf);
+                    let kept =
+                        leaf.failures.samples == 0 || ledger.allows(block, leaf.failures.samples);
+                    if kept && let Err(failure) = insert(frontier, leaf) {
+                        // Tallies are lost with it, so nothing more is worth running.
+                        merge_failure.get_or_init(|| failure);
+                        ledger.refuse(0);
+                        break;
                     }
                 }
                 Err(BlockFailure { .. }) => ledger.refuse(block),
@@ -167,9 +187,29 @@ pub fn run<K: Kernel>(
                 .fetch_add(samples.end - samples.start, Ordering::Relaxed);
         }
     });
+    if let Some(failure) = merge_failure.into_inner() {
+        return Err(failure);
+    }
     match ledger.verdict() {
-        Some((block, allowed_here)) => Err(block::explain(work, block, allowed_here)),
+        // Told to stop before all blocks to the left had their turn, one of which may fail too.
+        Some((block, _)) if control.is_stopped() && dealer.has_before(block) => Ok(Ended::Stopped),
+        Some((block, allowed_here)) => {
+            Err(pool.install(|| block::explain(work, block, allowed_here)))
+        }
         None if control.is_stopped() => Ok(Ended::Stopped),
         None => Ok(Ended::Done),
     }
+}
+
+/// Adds a finished block. Merging is an author's code, and may panic.
+fn insert<T: Tally>(frontier: &Frontier<T>, leaf: Node<T>) -> Result<(), KernelFailure> {
+    let block = leaf.first_block;
+    panics::catch(block, || {
+        frontier.insert(leaf);
+        Ok(())
+    })
+    .map_err(|caught| KernelFailure::Merge {
+        block,
+        message: caught.message(),
+    })
 }

@@ -49,7 +49,7 @@ pub trait Kernel: Sized + Send + Sync + 'static {
     const VERSION: u32 = 1;
     /// Samples in a block, a power of two. A block should take between 1 ms and 1 s: keep the default
     /// for samples of nanoseconds, say 1 for samples of seconds. Overridable when a run is planned.
-    const BLOCK: u64 = 1 << 16;
+    const BLOCK: u64 = 1 << 18;
     /// Whether all samples of a block draw from one stream or each from its own.
     const STREAMS: StreamPer = StreamPer::Block;
     /// The names of the inputs that [`prepare`](Self::prepare) needs.

@@ -107,6 +107,10 @@ impl<R: Generator> Clone for Stream<R> {
             words: self.words.clone(),
         }
     }
+
+    fn clone_from(&mut self, source: &Self) {
+        self.words.clone_from(&source.words);
+    }
 }
 
 impl<R: Generator> std::fmt::Debug for Stream<R> {

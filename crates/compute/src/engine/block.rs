@@ -22,6 +22,24 @@ pub(super) struct BlockFailure {
     message: String,
 }
 
+impl BlockFailure {
+    fn in_block(self, grid: &Grid, block: u64) -> KernelFailure {
+        KernelFailure::Block {
+            block,
+            samples: grid.samples_of(block),
+            message: self.message,
+        }
+    }
+}
+
+impl From<Caught> for BlockFailure {
+    fn from(caught: Caught) -> Self {
+        Self {
+            message: caught.message(),
+        }
+    }
+}
+
 /// Runs `block` alone, on this thread.
 ///
 /// # Errors
@@ -33,11 +51,8 @@ pub fn run_block<K: Kernel>(
     grid: &Grid,
     block: u64,
 ) -> Result<Node<K::Tally>, KernelFailure> {
-    run(kernel, grid, block, &mut Stream::new(seed)).map_err(|failure| KernelFailure::Block {
-        block,
-        samples: grid.samples_of(block),
-        message: failure.message,
-    })
+    run(kernel, grid, block, &mut Stream::new(seed))
+        .map_err(|failure| failure.in_block(grid, block))
 }
 
 /// Runs sample number `sample` as it ran in its block, and gives the tally of it alone.
@@ -79,54 +94,102 @@ pub(super) fn run<K: Kernel>(
     block: u64,
     stream: &mut Stream<K::Rng>,
 ) -> Result<Node<K::Tally>, BlockFailure> {
-    match at_once(kernel, grid, block, stream) {
-        Ok(tally) => Ok(leaf(grid, block, tally, Failures::default())),
-        Err(caught) => with_care(kernel, grid, block, stream, caught),
-    }
+    let mut failures = Failures::default();
+    let tally = run_telling(kernel, grid, block, stream, &mut |failed| {
+        failures.push(failed);
+    })?;
+    let samples = grid.samples_of(block);
+    Ok(Node {
+        first_block: block,
+        level: 0,
+        samples: samples.end - samples.start - failures.samples,
+        short: !grid.is_whole(block),
+        failures,
+        tally,
+    })
 }
 
-/// Says which sample of `block` was one more than `allowed_here`.
+/// Says which sample from the start of `block` on is one more than `allowed_here`.
+///
+/// Of blocks that need not run again it is known by tree node how many samples failed. So where
+/// `block` begins such a node, the sample may lie in a later one of its blocks.
 pub(super) fn explain<K: Kernel>(
     work: &Work<'_, K>,
     block: u64,
     allowed_here: u64,
 ) -> KernelFailure {
-    let node = match run_block(work.kernel, work.seed, &work.grid, block) {
-        Ok(node) => node,
-        Err(failure) => return failure,
-    };
-    let mut before = 0;
-    let too_many = node.failures.listed.iter().find(|failed| {
-        before += failed.samples;
-        before > allowed_here
-    });
-    match too_many {
-        Some(failed) if failed.samples == 1 => KernelFailure::Sample {
-            sample: failed.first_sample,
-            block,
-            message: failed.message.clone(),
-            allowed: work.allowed_failures,
-        },
-        failed => KernelFailure::Block {
-            block,
-            samples: work.grid.samples_of(block),
-            message: failed.map_or_else(
-                || format!("{} of its samples failed", node.failures.samples),
-                |failed| failed.message.clone(),
-            ),
-        },
+    let mut allowed = allowed_here;
+    let mut stream = Stream::new(work.seed);
+    for at in block..end_of_known(work, block) {
+        let mut too_many = None;
+        let outcome = run_telling(work.kernel, &work.grid, at, &mut stream, &mut |failed| {
+            if too_many.is_none() && failed.samples > allowed {
+                too_many = Some(failed);
+            } else {
+                allowed = allowed.saturating_sub(failed.samples);
+            }
+        });
+        match (outcome, too_many) {
+            (Err(failure), _) => return failure.in_block(&work.grid, at),
+            (Ok(_), Some(failed)) if failed.samples == 1 => {
+                return KernelFailure::Sample {
+                    sample: failed.first_sample,
+                    block: at,
+                    message: failed.message,
+                    allowed: work.allowed_failures,
+                };
+            }
+            (Ok(_), Some(failed)) => {
+                return KernelFailure::Block {
+                    block: at,
+                    samples: work.grid.samples_of(at),
+                    message: failed.message,
+                };
+            }
+            (Ok(_), None) => {}
+        }
+    }
+    let first = work.grid.samples_of(block).start;
+    not_reproducible(first, "fewer of its samples failed").in_block(&work.grid, block)
+}
+
+/// One past the last block that what is known to have failed at `block` may be about.
+fn end_of_known<K>(work: &Work<'_, K>, block: u64) -> u64 {
+    if work.blocks.iter().any(|blocks| blocks.contains(&block)) {
+        return block + 1;
+    }
+    let others = work.failed_before.iter().map(|(first, _)| *first);
+    let to_run = work.blocks.iter().map(|blocks| blocks.start);
+    others
+        .chain(to_run)
+        .filter(|first| *first > block)
+        .fold(work.grid.blocks().end, u64::min)
+}
+
+/// Runs `block`, and tells of every failed sample in order.
+fn run_telling<K: Kernel>(
+    kernel: &K,
+    grid: &Grid,
+    block: u64,
+    stream: &mut Stream<K::Rng>,
+    tell: &mut dyn FnMut(FailedSamples),
+) -> Result<K::Tally, BlockFailure> {
+    let samples = grid.samples_of(block);
+    match at_once(kernel, samples.clone(), block, stream) {
+        Ok(tally) => Ok(tally),
+        Err(caught) => with_care(kernel, samples, block, stream, caught, tell),
     }
 }
 
 fn at_once<K: Kernel>(
     kernel: &K,
-    grid: &Grid,
+    samples: Range<u64>,
     block: u64,
     stream: &mut Stream<K::Rng>,
 ) -> Result<K::Tally, Caught> {
     catch(block, || {
         let mut tally = kernel.tally();
-        record(kernel, block, grid.samples_of(block), stream, &mut tally)?;
+        record(kernel, block, samples, stream, &mut tally)?;
         tally.end_block()?;
         Ok(tally)
     })
@@ -160,68 +223,67 @@ fn record<K: Kernel>(
 
 fn with_care<K: Kernel>(
     kernel: &K,
-    grid: &Grid,
+    samples: Range<u64>,
     block: u64,
     stream: &mut Stream<K::Rng>,
     at_first: Caught,
-) -> Result<Node<K::Tally>, BlockFailure> {
-    let samples = grid.samples_of(block);
-    let mut failures = Failures::default();
-    let mut tally = kernel.tally();
+    tell: &mut dyn FnMut(FailedSamples),
+) -> Result<K::Tally, BlockFailure> {
+    let mut tally = catch(block, || Ok(kernel.tally()))?;
+    let mut failed = 0u64;
     start(kernel, block, stream);
+    let mut ahead = stream.clone();
     for sample in samples.clone() {
-        let mut ahead = stream.clone();
+        ahead.clone_from(stream);
         match probe(kernel, block, sample, &mut ahead) {
-            Ok(_) => {
-                let again = catch(block, || {
-                    start_sample::<K>(sample, stream);
-                    kernel.try_sample(sample, stream, &mut tally)
-                });
-                if again.is_err() {
-                    return Err(not_reproducible(sample));
-                }
-            }
+            Ok(_) => catch(block, || {
+                start_sample::<K>(sample, stream);
+                kernel.try_sample(sample, stream, &mut tally)
+            })
+            .map_err(|caught| not_reproducible(sample, &caught.message()))?,
             Err(Caught::Failed(failure)) => {
-                failures.push(FailedSamples {
+                failed += 1;
+                tell(FailedSamples {
                     first_sample: sample,
                     samples: 1,
                     message: failure.to_string(),
                 });
-                *stream = ahead;
+                std::mem::swap(stream, &mut ahead);
             }
             Err(Caught::NotImplemented) => {
-                return match at_first {
-                    Caught::Failed(failure) => {
-                        failures.push(FailedSamples {
-                            first_sample: samples.start,
-                            samples: samples.end - samples.start,
-                            message: failure.to_string(),
-                        });
-                        Ok(leaf(grid, block, kernel.tally(), failures))
-                    }
-                    Caught::NotImplemented => Err(BlockFailure {
-                        message: "a kernel must implement sample, try_sample or block".to_owned(),
-                    }),
-                };
+                return whole_block_failed(samples, tally, at_first, tell);
             }
         }
     }
-    if failures.samples == 0 {
-        // Every sample is well alone, and yet the block was not.
-        let message = match catch(block, || Ok(tally.end_block()?)) {
-            Err(Caught::Failed(failure)) => {
-                format!("every sample is well alone, but together: {failure}")
-            }
-            _ => return Err(not_reproducible(samples.start)),
-        };
-        return Err(BlockFailure { message });
-    }
     match catch(block, || Ok(tally.end_block()?)) {
-        Ok(()) => Ok(leaf(grid, block, tally, failures)),
-        Err(Caught::Failed(failure)) => Err(BlockFailure {
-            message: failure.to_string(),
+        Ok(()) if failed > 0 => Ok(tally),
+        Ok(()) => Err(not_reproducible(samples.start, &at_first.message())),
+        Err(caught) => Err(BlockFailure {
+            message: format!(
+                "every sample that did not fail is well alone, but together: {}",
+                caught.message()
+            ),
         }),
-        Err(Caught::NotImplemented) => Err(not_reproducible(samples.start)),
+    }
+}
+
+/// Leaves out a block whose samples can't be told apart, since its kernel has a block loop only.
+fn whole_block_failed<T>(
+    samples: Range<u64>,
+    empty: T,
+    at_first: Caught,
+    tell: &mut dyn FnMut(FailedSamples),
+) -> Result<T, BlockFailure> {
+    match at_first {
+        Caught::Failed(failure) => {
+            tell(FailedSamples {
+                first_sample: samples.start,
+                samples: samples.end - samples.start,
+                message: failure.to_string(),
+            });
+            Ok(empty)
+        }
+        Caught::NotImplemented => Err(at_first.into()),
     }
 }
 
@@ -251,22 +313,10 @@ fn start_sample<K: Kernel>(sample: u64, stream: &mut Stream<K::Rng>) {
     }
 }
 
-fn not_reproducible(sample: u64) -> BlockFailure {
+fn not_reproducible(sample: u64, what: &str) -> BlockFailure {
     BlockFailure {
         message: format!(
-            "the block behaved differently when it was repeated (from sample {sample} on): a kernel must depend on nothing but its parameters, the sample's number and its stream"
+            "the block behaved differently when it was repeated (from sample {sample} on: {what}); a kernel must depend on nothing but its parameters, the sample's number and its stream"
         ),
-    }
-}
-
-fn leaf<T>(grid: &Grid, block: u64, tally: T, failures: Failures) -> Node<T> {
-    let samples = grid.samples_of(block);
-    Node {
-        first_block: block,
-        level: 0,
-        samples: samples.end - samples.start - failures.samples,
-        short: !grid.is_whole(block),
-        failures,
-        tally,
     }
 }

@@ -28,8 +28,18 @@ impl<'a> Dealer<'a> {
         }
     }
 
+    /// The next block; none when all were dealt.
     pub(super) fn next(&self) -> Option<u64> {
-        let turn = self.next.fetch_add(1, Ordering::Relaxed);
+        self.at(self.next.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Whether a block to the left of `block` is yet to be dealt.
+    pub(super) fn has_before(&self, block: u64) -> bool {
+        self.at(self.next.load(Ordering::Relaxed))
+            .is_some_and(|next| next < block)
+    }
+
+    fn at(&self, turn: u64) -> Option<u64> {
         let at = self.ends.partition_point(|end| *end <= turn);
         let range = self.ranges.get(at)?;
         Some(range.end - (self.ends[at] - turn))
@@ -43,8 +53,10 @@ mod tests {
     #[test]
     fn deals_every_block_once_in_order() {
         let dealer = Dealer::new(&[2..5, 7..7, 9..11]);
+        assert!(dealer.has_before(3) && !dealer.has_before(2));
         let dealt: Vec<u64> = std::iter::from_fn(|| dealer.next()).collect();
         assert_eq!(dealt, [2, 3, 4, 9, 10]);
+        assert!(!dealer.has_before(u64::MAX));
         assert_eq!(dealer.next(), None);
     }
 }

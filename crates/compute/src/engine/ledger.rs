@@ -12,8 +12,15 @@ use std::sync::{Mutex, PoisonError};
 #[derive(Debug)]
 pub(super) struct Ledger {
     allowed: u64,
-    by_block: Mutex<BTreeMap<u64, u64>>,
+    entries: Mutex<Entries>,
     verdict: AtomicU64,
+}
+
+#[derive(Debug, Default)]
+struct Entries {
+    by_block: BTreeMap<u64, u64>,
+    /// Of all that are in `by_block`.
+    total: u64,
 }
 
 /// No verdict yet: above every block.
@@ -23,11 +30,15 @@ const REFUSED: u64 = u64::MAX;
 
 impl Ledger {
     pub(super) fn new(allowed: u64, before: &[(u64, u64)]) -> Self {
-        Self {
+        let ledger = Self {
             allowed,
-            by_block: Mutex::new(before.iter().copied().collect()),
+            entries: Mutex::new(Entries::default()),
             verdict: AtomicU64::new(NONE),
+        };
+        for (block, failed) in before {
+            ledger.allows(*block, *failed);
         }
+        ledger
     }
 
     /// Whether `block` is to the right of the verdict so far.
@@ -37,15 +48,14 @@ impl Ledger {
 
     /// Enters a block's failed samples; whether it is to the left of every verdict.
     pub(super) fn allows(&self, block: u64, failed: u64) -> bool {
-        let mut by_block = self.by_block.lock().unwrap_or_else(PoisonError::into_inner);
-        by_block.insert(block, failed);
-        let mut total = 0u64;
-        for (at, failed) in by_block.iter() {
-            total = total.saturating_add(*failed);
-            if total > self.allowed || *failed == REFUSED {
-                self.verdict.fetch_min(*at, Ordering::Relaxed);
-                break;
-            }
+        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.is_behind(block) {
+            return false;
+        }
+        entries.by_block.insert(block, failed);
+        entries.total = entries.total.saturating_add(failed);
+        if entries.total > self.allowed || failed == REFUSED {
+            self.judge(&mut entries);
         }
         block < self.verdict.load(Ordering::Relaxed)
     }
@@ -61,9 +71,28 @@ impl Ledger {
         if block == NONE {
             return None;
         }
-        let by_block = self.by_block.lock().unwrap_or_else(PoisonError::into_inner);
-        let before: u64 = by_block.range(..block).map(|(_, failed)| failed).sum();
+        let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        let before: u64 = entries
+            .by_block
+            .range(..block)
+            .map(|(_, failed)| failed)
+            .sum();
         Some((block, self.allowed - before))
+    }
+
+    /// Finds the lowest block that is too much and forgets those to the right of it, which no
+    /// verdict will ask for again. So this is slow once, and then as rare as earlier blocks come in.
+    fn judge(&self, entries: &mut Entries) {
+        let mut total = 0u64;
+        let found = entries.by_block.iter().find_map(|(block, failed)| {
+            total = total.saturating_add(*failed);
+            (total > self.allowed || *failed == REFUSED).then_some(*block)
+        });
+        if let Some(block) = found {
+            self.verdict.store(block, Ordering::Relaxed);
+            entries.by_block.split_off(&(block + 1));
+            entries.total = total;
+        }
     }
 }
 
@@ -96,5 +125,23 @@ mod tests {
         assert_eq!(ledger.verdict(), Some((7, 0)));
         ledger.refuse(2);
         assert_eq!(ledger.verdict(), Some((2, 1)));
+    }
+
+    #[test]
+    fn what_failed_before_can_be_too_much_alone() {
+        let ledger = Ledger::new(3, &[(8, 2), (0, 1), (4, 1)]);
+        assert_eq!(ledger.verdict(), Some((8, 1)));
+        assert!(ledger.is_behind(9));
+        assert!(!ledger.is_behind(7));
+    }
+
+    #[test]
+    fn a_block_that_cannot_be_kept_is_refused_at_any_limit() {
+        let ledger = Ledger::new(u64::MAX, &[]);
+        assert!(ledger.allows(1, u64::MAX - 1));
+        ledger.refuse(5);
+        assert!(!ledger.allows(6, 1));
+        assert!(ledger.allows(4, 0));
+        assert_eq!(ledger.verdict(), Some((5, 1)));
     }
 }

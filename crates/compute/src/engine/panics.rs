@@ -29,6 +29,19 @@ pub(super) enum Caught {
     NotImplemented,
 }
 
+impl Caught {
+    /// What it said.
+    pub(super) fn message(self) -> String {
+        match self {
+            Self::Failed(failure) => failure.to_string(),
+            Self::NotImplemented => NOT_IMPLEMENTED.to_owned(),
+        }
+    }
+}
+
+/// Of a kernel that has none of the methods it might have.
+const NOT_IMPLEMENTED: &str = "a kernel must implement sample, try_sample or block (of these, with a stream per sample, one of the first two)";
+
 impl From<Failure> for Caught {
     fn from(failure: Failure) -> Self {
         Self::Failed(failure)
@@ -37,12 +50,13 @@ impl From<Failure> for Caught {
 
 /// Runs a kernel's code for `block` and catches its panic.
 pub(super) fn catch<R>(block: u64, code: impl FnOnce() -> Result<R, Failure>) -> Result<R, Caught> {
-    INSIDE.set(Some(Inside {
+    // A thread that waits for rayon inside one kernel may be lent to another engine meanwhile.
+    let outer = INSIDE.replace(Some(Inside {
         block,
         location: None,
     }));
     let outcome = panic::catch_unwind(AssertUnwindSafe(code));
-    let inside = INSIDE.take();
+    let inside = INSIDE.replace(outer);
     match outcome {
         Ok(result) => result.map_err(Caught::Failed),
         Err(payload) if payload.is::<NotImplemented>() => Err(Caught::NotImplemented),
@@ -91,7 +105,7 @@ fn note(info: &PanicHookInfo<'_>) -> bool {
 
 fn message_of(payload: &(dyn Any + Send)) -> String {
     if payload.is::<NotImplemented>() {
-        return "a kernel must implement sample, try_sample or block".to_owned();
+        return NOT_IMPLEMENTED.to_owned();
     }
     payload
         .downcast_ref::<&str>()

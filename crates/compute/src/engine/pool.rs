@@ -29,6 +29,11 @@ impl Pool {
         self.0.current_num_threads()
     }
 
+    /// Runs `code` on one of the threads.
+    pub(super) fn install<R: Send>(&self, code: impl FnOnce() -> R + Send) -> R {
+        self.0.install(code)
+    }
+
     /// Runs `code` on every thread at once, and returns when all have ended.
     pub(super) fn on_every_thread(&self, code: impl Fn() + Sync) {
         self.0.broadcast(|_| code());

@@ -15,7 +15,6 @@ const FIRST_FILL_BYTES: usize = 256;
 const CAPACITY_BYTES: usize = 4096;
 
 /// The words of `source` in order.
-#[derive(Clone)]
 pub struct Buffered<R> {
     source: R,
     bytes: Box<[u8; CAPACITY_BYTES]>,
@@ -63,6 +62,24 @@ impl<R: Rng> Buffered<R> {
         let low = self.next_u32();
         let high = self.next_u32();
         u64::from(high) << 32 | u64::from(low)
+    }
+}
+
+impl<R: Clone> Clone for Buffered<R> {
+    fn clone(&self) -> Self {
+        Self {
+            source: self.source.clone(),
+            bytes: self.bytes.clone(),
+            ..*self
+        }
+    }
+
+    /// Copies what is left to hand out, and allocates nothing.
+    fn clone_from(&mut self, source: &Self) {
+        self.source.clone_from(&source.source);
+        self.bytes[source.next..].copy_from_slice(&source.bytes[source.next..]);
+        self.next = source.next;
+        self.next_fill_bytes = source.next_fill_bytes;
     }
 }
 

@@ -63,6 +63,7 @@ impl Extremes {
 impl Tally for Extremes {
     fn merge(&mut self, right: Self) {
         self.count += right.count;
+        self.refused = self.refused.or(right.refused);
         if let Some(other) = right.min
             && self.min.is_none_or(|min| other.value < min.value)
         {
