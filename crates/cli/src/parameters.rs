@@ -7,7 +7,7 @@
 //!
 //! What serde would let through is refused here: unknown keys, a key in two spellings, `null`. What clap lets through
 //! is refused here too: two arguments of one name, which a release build merges without a word ([`find_collisions`]),
-//! and floats that are not finite, which JSON cannot carry ([`first_not_finite`]).
+//! and floats that are not finite, which JSON cannot carry (`croupier_run::first_not_finite`).
 //!
 //! ```
 //! use clap::{Arg, Command, value_parser};
@@ -26,7 +26,6 @@
 //! ```
 
 mod error;
-mod finite;
 mod flags;
 mod json;
 mod names;
@@ -39,7 +38,7 @@ use clap::parser::ValueSource;
 use clap::{ArgMatches, Command};
 
 pub use error::{KeyProblem, ParametersError};
-pub use finite::first_not_finite;
+
 pub use flags::{JsonFlag, JsonFlags};
 pub use json::{JsonText, MOST_BYTES};
 pub use names::{Collision, find_collisions, set_environment_names};

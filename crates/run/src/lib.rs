@@ -29,6 +29,7 @@ pub mod partial;
 mod plan;
 mod policy;
 mod reduce;
+mod remove;
 mod report;
 mod results;
 mod verify;
@@ -44,9 +45,10 @@ pub use inventory::{Inventory, ShardState};
 pub use layout::check_name;
 pub use machine::Machine;
 pub use manifest::{Manifest, Segment};
-pub use plan::{Plan, Planned, StoredRun, newest, open, plan, runs};
+pub use plan::{Plan, Planned, StoredRun, drawn_seed, newest, open, plan, runs};
 pub use policy::{FailedSamplesLimit, Policy, Tolerance};
 pub use reduce::{ReduceOptions, Reduced, Verdict, reduce};
+pub use remove::remove;
 pub use report::{
     BlockCounts, EstimateReport, FailedSamplesReport, Report, SampleCounts, ShardCounts, Usage,
 };

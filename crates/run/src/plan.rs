@@ -5,6 +5,8 @@ use std::sync::Arc;
 use chrono::{SecondsFormat, Utc};
 use croupier_compute::Grid;
 use croupier_store::{Placed, Prefixed, Store, honours_put_if_absent};
+use rand::TryRng;
+use rand::rngs::SysRng;
 
 use crate::manifest::{FORMAT, Manifest, Segment, encode, parse, read, read_segments};
 use crate::{Error, FailedSamplesLimit, Identity, InputSource, Policy, check_name, layout};
@@ -213,6 +215,17 @@ pub async fn newest(store: &Arc<dyn Store>) -> Result<StoredRun, Error> {
             store.uri()
         ))
     })
+}
+
+/// A seed that nobody chose, from the operating system.
+///
+/// # Errors
+///
+/// Where the system gives none.
+pub fn drawn_seed() -> Result<u64, Error> {
+    SysRng
+        .try_next_u64()
+        .map_err(|error| Error::Input(format!("no seed could be drawn ({error}): give one")))
 }
 
 fn first_segment(plan: &Plan) -> Result<Segment, Error> {

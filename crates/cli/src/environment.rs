@@ -1,0 +1,19 @@
+//! The one place that reads the process's environment.
+
+use std::ffi::OsString;
+use std::io::IsTerminal;
+
+/// The variable `name`, if it is set and is text.
+pub(crate) fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+/// The command line, the program's name first.
+pub(crate) fn arguments() -> Vec<OsString> {
+    std::env::args_os().collect()
+}
+
+/// Whether somebody may be looking at stderr.
+pub(crate) fn stderr_is_a_terminal() -> bool {
+    std::io::stderr().is_terminal()
+}

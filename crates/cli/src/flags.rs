@@ -1,0 +1,281 @@
+//! Our own flags, by what they are about. Verbs are made of these groups.
+//!
+//! (Plain comments on the groups: clap would take documentation for the verb's help.)
+
+use std::time::Duration;
+
+use clap::Args;
+use croupier_run::{FailedSamplesLimit, Policy};
+
+use crate::number;
+
+// Where runs are.
+#[derive(Args, Clone, Debug)]
+#[group(skip)]
+pub(crate) struct StoreFlags {
+    /// Where runs are kept: a path, or s3://bucket/prefix
+    #[arg(
+        long,
+        value_name = "URI",
+        default_value = "./croupier-runs",
+        help_heading = "Store"
+    )]
+    pub(crate) store: String,
+    /// How long the store may take to answer, retries included
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration, help_heading = "Store")]
+    pub(crate) store_timeout: Duration,
+}
+
+// Which run.
+#[derive(Args, Clone, Debug)]
+#[group(skip)]
+pub(crate) struct RunFlags {
+    /// The run: its name in --store, or its path or URI; the newest in --store if left out
+    #[arg(long, value_name = "RUN")]
+    pub(crate) run: Option<String>,
+    #[command(flatten)]
+    pub(crate) store: StoreFlags,
+}
+
+// What a run is to be.
+#[derive(Args, Clone, Debug)]
+#[group(skip)]
+pub(crate) struct PlanFlags {
+    /// How many samples, such as 1e9, 64Mi or 1_000_000
+    #[arg(long, value_name = "N", value_parser = number::count, help_heading = "Plan")]
+    pub(crate) samples: Option<u64>,
+    /// The seed; drawn, printed and stored if left out
+    #[arg(long, value_name = "N", help_heading = "Plan")]
+    pub(crate) seed: Option<u64>,
+    /// How many shards the samples are dealt to [default: 1]
+    #[arg(long, value_name = "N", value_parser = shards, help_heading = "Plan")]
+    pub(crate) shards: Option<u32>,
+    /// Samples in a block, a power of two; the kernel's own choice if left out
+    #[arg(long, value_name = "N", value_parser = number::count, help_heading = "Plan")]
+    pub(crate) block: Option<u64>,
+    /// The run's name; kernel, time and four digits if left out
+    #[arg(long, help_heading = "Plan")]
+    pub(crate) name: Option<String>,
+    /// What may be missing: complete, tolerate=N (shards) or tolerate=P% (of the blocks)
+    #[arg(long, value_name = "POLICY", value_parser = policy, default_value = "complete", help_heading = "Plan")]
+    pub(crate) policy: Policy,
+    /// How many samples may fail and be left out: N, or P% of them
+    #[arg(long, value_name = "N|P%", value_parser = failed_samples, default_value = "0", help_heading = "Plan")]
+    pub(crate) failed_samples: FailedSamplesLimit,
+    /// A file the kernel is prepared with: a path or s3://bucket/key
+    #[arg(long, value_name = "NAME=URI", value_parser = input, help_heading = "Plan")]
+    pub(crate) input: Vec<(String, String)>,
+    /// A JSON object with the kernel's parameters: a path or s3://bucket/key
+    #[arg(
+        long,
+        visible_alias = "s3uri-kwargs",
+        value_name = "URI",
+        help_heading = "Plan"
+    )]
+    pub(crate) kwargs: Option<String>,
+}
+
+// How a worker works.
+#[derive(Args, Clone, Debug)]
+#[group(skip)]
+pub(crate) struct WorkFlags {
+    /// How many threads [default: RAYON_NUM_THREADS, SLURM_CPUS_PER_TASK, or every core that may be used]
+    #[arg(long, value_name = "N", help_heading = "Work")]
+    pub(crate) threads: Option<u64>,
+    /// Work on a run that another build of the program began
+    #[arg(long, help_heading = "Work")]
+    pub(crate) allow_other_build: bool,
+    /// Show no progress
+    #[arg(long, help_heading = "Work")]
+    pub(crate) no_progress: bool,
+}
+
+// How results are shown.
+#[derive(Args, Clone, Copy, Debug)]
+#[group(skip)]
+pub(crate) struct ShowFlags {
+    /// Print one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args, Clone, Debug)]
+#[group(skip)]
+pub(crate) struct RunVerb {
+    #[command(flatten)]
+    pub(crate) plan: PlanFlags,
+    #[command(flatten)]
+    pub(crate) work: WorkFlags,
+    #[command(flatten)]
+    pub(crate) store: StoreFlags,
+    /// Run all of it here although an array index is present
+    #[arg(long)]
+    pub(crate) alone: bool,
+    #[command(flatten)]
+    pub(crate) show: ShowFlags,
+}
+
+#[derive(Args, Clone, Debug)]
+#[group(skip)]
+pub(crate) struct PlanVerb {
+    #[command(flatten)]
+    pub(crate) plan: PlanFlags,
+    #[command(flatten)]
+    pub(crate) store: StoreFlags,
+    #[command(flatten)]
+    pub(crate) show: ShowFlags,
+}
+
+#[derive(Args, Clone, Debug)]
+#[group(skip)]
+pub(crate) struct ShardVerb {
+    /// Which shard; the scheduler's array index if left out
+    #[arg(long, value_name = "N", help_heading = "Shard")]
+    pub(crate) shard: Option<u32>,
+    /// The array index, instead of the scheduler's variable
+    #[arg(
+        long,
+        value_name = "N",
+        help_heading = "Shard",
+        allow_hyphen_values = true
+    )]
+    pub(crate) index: Option<String>,
+    /// Which scheduler's variable to believe where several are set
+    #[arg(long, value_name = "SCHEDULER", help_heading = "Shard")]
+    pub(crate) index_from: Option<String>,
+    /// A run that is planned: its name in --store, or its path or URI. Plans one by the flags below if left out
+    #[arg(long, value_name = "RUN", help_heading = "Shard")]
+    pub(crate) run: Option<String>,
+    #[command(flatten)]
+    pub(crate) plan: PlanFlags,
+    #[command(flatten)]
+    pub(crate) work: WorkFlags,
+    #[command(flatten)]
+    pub(crate) store: StoreFlags,
+    #[command(flatten)]
+    pub(crate) show: ShowFlags,
+}
+
+#[derive(Args, Clone, Debug)]
+#[group(skip)]
+pub(crate) struct ReduceVerb {
+    #[command(flatten)]
+    pub(crate) run: RunFlags,
+    /// What may be missing, instead of what was planned
+    #[arg(long, value_name = "POLICY", value_parser = policy)]
+    pub(crate) policy: Option<Policy>,
+    /// How many samples may fail, instead of what was planned
+    #[arg(long, value_name = "N|P%", value_parser = failed_samples)]
+    pub(crate) failed_samples: Option<FailedSamplesLimit>,
+    /// Leave out partials of other runs instead of stopping at them
+    #[arg(long)]
+    pub(crate) skip_foreign: bool,
+    /// The confidence level of intervals
+    #[arg(long, default_value_t = 0.95, value_parser = level)]
+    pub(crate) level: f64,
+    #[command(flatten)]
+    pub(crate) show: ShowFlags,
+}
+
+#[derive(Args, Clone, Debug)]
+#[group(skip)]
+pub(crate) struct StatusVerb {
+    #[command(flatten)]
+    pub(crate) run: RunFlags,
+    #[command(flatten)]
+    pub(crate) show: ShowFlags,
+}
+
+#[derive(Args, Clone, Debug)]
+#[group(skip)]
+pub(crate) struct LsVerb {
+    #[command(flatten)]
+    pub(crate) store: StoreFlags,
+    #[command(flatten)]
+    pub(crate) show: ShowFlags,
+}
+
+#[derive(Args, Clone, Debug)]
+#[group(skip)]
+pub(crate) struct RmVerb {
+    /// The run: its name in --store, or its path or URI
+    #[arg(long, value_name = "RUN", required = true)]
+    pub(crate) run: String,
+    #[command(flatten)]
+    pub(crate) store: StoreFlags,
+    /// Remove it; without this, only say what would be removed
+    #[arg(long)]
+    pub(crate) yes: bool,
+    #[command(flatten)]
+    pub(crate) show: ShowFlags,
+}
+
+#[derive(Args, Clone, Debug)]
+#[group(skip)]
+pub(crate) struct VerifyVerb {
+    #[command(flatten)]
+    pub(crate) run: RunFlags,
+    /// Run every row of every partial again, which is all of the work
+    #[arg(long)]
+    pub(crate) deep: bool,
+    #[command(flatten)]
+    pub(crate) show: ShowFlags,
+}
+
+#[derive(Args, Clone, Debug)]
+#[group(skip)]
+pub(crate) struct ReplayVerb {
+    #[command(flatten)]
+    pub(crate) run: RunFlags,
+    /// The block to run again
+    #[arg(
+        long,
+        value_name = "N",
+        required_unless_present = "sample",
+        conflicts_with = "sample"
+    )]
+    pub(crate) block: Option<u64>,
+    /// The sample to run again
+    #[arg(long, value_name = "N")]
+    pub(crate) sample: Option<u64>,
+    #[command(flatten)]
+    pub(crate) show: ShowFlags,
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    match number::duration(text)? {
+        Duration::ZERO => Err("no time at all: give at least 1ms".to_owned()),
+        time => Ok(time),
+    }
+}
+
+fn shards(text: &str) -> Result<u32, String> {
+    let shards = number::count(text)?;
+    u32::try_from(shards).map_err(|_| format!("a run has at most {} shards", u32::MAX))
+}
+
+fn policy(text: &str) -> Result<Policy, String> {
+    text.parse()
+        .map_err(|error: croupier_run::Error| error.to_string())
+}
+
+fn failed_samples(text: &str) -> Result<FailedSamplesLimit, String> {
+    text.parse()
+        .map_err(|error: croupier_run::Error| error.to_string())
+}
+
+fn level(text: &str) -> Result<f64, String> {
+    text.parse()
+        .ok()
+        .filter(|level| (0.5..1.0).contains(level))
+        .ok_or_else(|| "expected a level from 0.5 up to and without 1, such as 0.95".to_owned())
+}
+
+fn input(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, uri)) if !name.is_empty() && !uri.is_empty() => {
+            Ok((name.to_owned(), uri.to_owned()))
+        }
+        _ => Err("expected NAME=URI, such as scene=s3://bucket/scene.json".to_owned()),
+    }
+}

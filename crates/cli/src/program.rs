@@ -1,0 +1,212 @@
+//! A whole program around one kernel.
+
+use std::ffi::{OsStr, OsString};
+use std::process::ExitCode;
+
+use clap::{ArgMatches, Args, Command, FromArgMatches};
+use croupier_compute::{Kernel, engine, kernel_name};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::exit::Exit;
+use crate::flags::{
+    LsVerb, PlanVerb, ReduceVerb, ReplayVerb, RmVerb, RunVerb, ShardVerb, StatusVerb, VerifyVerb,
+};
+use crate::parameters::{
+    JsonFlags, JsonText, ParametersError, find_collisions, leaf_of, parse, peek,
+    set_environment_names,
+};
+use crate::{CliError, environment, verbs};
+
+/// A kernel that can be called from the command line: its parameters are flags, and are stored with a run.
+pub trait Program: Kernel + Args + Serialize + DeserializeOwned {}
+
+impl<K: Kernel + Args + Serialize + DeserializeOwned> Program for K {}
+
+/// The `main` of a program with the kernel `K`: every verb of the command line.
+pub fn main<K: Program>() -> ExitCode {
+    engine::note_kernel_panics();
+    let exit = match call::<K>(environment::arguments()) {
+        Ok(exit) => exit,
+        // Help and version are no errors; clap knows where each of its texts goes.
+        Err(CliError::Parameters(ParametersError::CommandLine(error))) => {
+            let _ = error.print();
+            if error.use_stderr() {
+                Exit::BadInput
+            } else {
+                Exit::Done
+            }
+        }
+        Err(error) => {
+            eprintln!("error: {error}");
+            error.exit()
+        }
+    };
+    exit.into()
+}
+
+fn call<K: Program>(mut arguments: Vec<OsString>) -> Result<Exit, CliError> {
+    let is_verb = |argument: &OsString| {
+        let is_flag = argument.as_encoded_bytes().starts_with(b"-");
+        !is_flag || ["-h", "--help", "-V", "--version"].contains(&argument.to_str().unwrap_or(""))
+    };
+    if !arguments.get(1).is_some_and(is_verb) {
+        let at = arguments.len().min(1);
+        arguments.insert(at, OsString::from("run"));
+    }
+    check_names::<K>()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|error| CliError::System {
+            what: "no threads for input and output",
+            error,
+        })?;
+    let exit = runtime.block_on(dispatch::<K>(&arguments));
+    // A block in hand of a worker that was stopped is dropped, not waited for.
+    runtime.shutdown_background();
+    exit
+}
+
+async fn dispatch<K: Program>(arguments: &[OsString]) -> Result<Exit, CliError> {
+    let name = program_name::<K>(arguments.first().map(OsString::as_os_str));
+    let matches = parsed::<K>(&name, arguments).await?;
+    let (verb, leaf) = leaf_of(&matches);
+    match verb.as_slice() {
+        ["run"] => verbs::run::<K>(leaf, &flags::<RunVerb>(leaf)?, arguments).await,
+        ["plan"] => verbs::plan::<K>(leaf, &flags::<PlanVerb>(leaf)?).await,
+        ["shard"] => verbs::shard::<K>(leaf, &flags::<ShardVerb>(leaf)?).await,
+        ["reduce"] => verbs::reduce::<K>(&flags::<ReduceVerb>(leaf)?).await,
+        ["status"] => verbs::status(&flags::<StatusVerb>(leaf)?).await,
+        ["ls"] => verbs::ls(&flags::<LsVerb>(leaf)?).await,
+        ["rm"] => verbs::rm(&flags::<RmVerb>(leaf)?).await,
+        ["verify"] => verbs::verify::<K>(&flags::<VerifyVerb>(leaf)?).await,
+        ["replay"] => verbs::replay::<K>(&flags::<ReplayVerb>(leaf)?).await,
+        other => unreachable!("clap let the verb {other:?} through"),
+    }
+}
+
+/// The command line with what `--kwargs` adds to it.
+async fn parsed<K: Program>(name: &str, arguments: &[OsString]) -> Result<ArgMatches, CliError> {
+    let command = set_environment_names(command::<K>(name, arguments));
+    let seen = peek(&command, arguments)?;
+    let (verbs, leaf) = leaf_of(&seen);
+    let takes_kwargs = matches!(verbs.as_slice(), ["run" | "plan" | "shard"]);
+    let uri = if takes_kwargs {
+        leaf.get_one::<String>("kwargs")
+    } else {
+        None
+    };
+    let json = match uri {
+        None => JsonFlags::default(),
+        Some(uri) => {
+            let bytes = croupier_store::read(uri, &croupier_store::Options::default()).await?;
+            let text = JsonText::from_bytes(uri.clone(), bytes.to_vec())?;
+            JsonFlags::read(&K::augment_args(Command::new("kernel")), &text)?
+        }
+    };
+    Ok(parse(&command, arguments, &json)?)
+}
+
+fn flags<F: FromArgMatches>(leaf: &ArgMatches) -> Result<F, CliError> {
+    F::from_arg_matches(leaf).map_err(|error| CliError::Parameters(error.into()))
+}
+
+/// The command line's grammar. A `shard` of a run that is planned takes the parameters from the run,
+/// so none is required there.
+fn command<K: Program>(name: &str, arguments: &[OsString]) -> Command {
+    let has_run = environment::variable("CROUPIER_RUN").is_some()
+        || arguments.iter().any(|argument| {
+            argument == "--run" || argument.as_encoded_bytes().starts_with(b"--run=")
+        });
+    let parameters = |command: Command| K::augment_args(command.next_help_heading("Parameters"));
+    let shard = parameters(ShardVerb::augment_args(Command::new("shard")));
+    let shard = if has_run {
+        let kernel = K::augment_args(Command::new("kernel"));
+        let names: Vec<clap::Id> = kernel
+            .get_arguments()
+            .map(|argument| argument.get_id().clone())
+            .collect();
+        shard.mut_args(|argument| {
+            let is_parameter = names.contains(argument.get_id());
+            if is_parameter {
+                argument.required(false)
+            } else {
+                argument
+            }
+        })
+    } else {
+        shard
+    };
+    let verbs = [
+        (
+            parameters(RunVerb::augment_args(Command::new("run"))),
+            "Plan, execute, reduce and print, on this machine (the verb may be left out)",
+        ),
+        (
+            parameters(PlanVerb::augment_args(Command::new("plan"))),
+            "Make a run for shards to work on",
+        ),
+        (
+            shard,
+            "Run one shard: what a scheduler's array starts. Plans the run, if it is not there yet",
+        ),
+        (
+            ReduceVerb::augment_args(Command::new("reduce")),
+            "Merge whatever shards succeeded into a result",
+        ),
+        (
+            StatusVerb::augment_args(Command::new("status")),
+            "Show how far a run is",
+        ),
+        (
+            LsVerb::augment_args(Command::new("ls")),
+            "List the runs of a store",
+        ),
+        (RmVerb::augment_args(Command::new("rm")), "Remove a run"),
+        (
+            VerifyVerb::augment_args(Command::new("verify")),
+            "Run a part of a run again on one thread, and compare bits",
+        ),
+        (
+            ReplayVerb::augment_args(Command::new("replay")),
+            "Run one block or one sample again, and show what it gives",
+        ),
+    ];
+    // The kernel's own documentation is the program's.
+    let about = K::augment_args(Command::new("kernel"))
+        .get_about()
+        .map(ToString::to_string)
+        .unwrap_or_default();
+    Command::new(name.to_owned())
+        .about(about)
+        .version(format!(
+            "{} {} (croupier {})",
+            kernel_name::<K>(),
+            K::VERSION,
+            env!("CARGO_PKG_VERSION")
+        ))
+        .subcommand_required(true)
+        // The groups of flags bring no help of their own, but a kernel's documentation comes with it.
+        .subcommands(verbs.map(|(verb, about)| verb.about(about).long_about(None)))
+}
+
+/// Refuses parameters that are named like our flags. Asked at every start: clap would merge the two.
+fn check_names<K: Program>() -> Result<(), CliError> {
+    let ours = ShardVerb::augment_args(RunVerb::augment_args(Command::new("ours")));
+    let ours = set_environment_names(ours);
+    let kernels = set_environment_names(K::augment_args(Command::new("kernel")));
+    let collisions = find_collisions(&ours, &kernels);
+    if collisions.is_empty() {
+        return Ok(());
+    }
+    let lines: Vec<String> = collisions.iter().map(ToString::to_string).collect();
+    Err(CliError::Program(lines.join("\n")))
+}
+
+fn program_name<K: Program>(argument: Option<&OsStr>) -> String {
+    argument
+        .and_then(|path| std::path::Path::new(path).file_name())
+        .map_or_else(kernel_name::<K>, |name| name.to_string_lossy().into_owned())
+}

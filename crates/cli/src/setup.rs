@@ -1,0 +1,187 @@
+//! From arguments, or from a run's manifest, to a kernel that is ready to draw samples.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use chrono::Utc;
+use clap::ArgMatches;
+use croupier_compute::{BlockLength, Kernel, kernel_name};
+use croupier_run::{Identity, InputSource, Manifest, Plan, StoredRun, load_inputs};
+use croupier_store::Options;
+
+use crate::flags::{PlanFlags, StoreFlags};
+use crate::{CliError, Program, run_uri};
+
+/// A kernel that is validated and prepared, and the plan it was made for.
+pub(crate) struct Planned<K> {
+    pub(crate) kernel: Arc<K>,
+    pub(crate) plan: Plan,
+    pub(crate) name: String,
+    pub(crate) seed_was_drawn: bool,
+}
+
+/// The kernel and the plan that the command line asks for.
+pub(crate) async fn from_flags<K: Program>(
+    matches: &ArgMatches,
+    flags: &PlanFlags,
+    store: &StoreFlags,
+) -> Result<Planned<K>, CliError> {
+    let mut kernel =
+        K::from_arg_matches(matches).map_err(|error| CliError::Parameters(error.into()))?;
+    validate(&kernel)?;
+    let samples = match (kernel.domain(), flags.samples) {
+        (None, Some(samples)) => samples,
+        (None, None) => {
+            return Err(CliError::Usage(
+                "how many samples? give --samples, such as --samples 1e6".to_owned(),
+            ));
+        }
+        (Some(domain), None) => domain,
+        (Some(domain), Some(samples)) if samples == domain => domain,
+        (Some(domain), Some(samples)) => {
+            return Err(CliError::Usage(format!(
+                "--samples {samples}: the parameters fix the number of samples at {domain}; leave --samples out"
+            )));
+        }
+    };
+    let length =
+        BlockLength::new(flags.block.unwrap_or(K::BLOCK)).map_err(croupier_run::Error::from)?;
+    let sources: InputSource = unique(&flags.input)?;
+    let digests = prepare(&mut kernel, &sources, &run_uri::options(store)).await?;
+    let seed_was_drawn = flags.seed.is_none();
+    let seed = match flags.seed {
+        Some(seed) => seed,
+        None => croupier_run::drawn_seed()?,
+    };
+    let plan = Plan {
+        identity: Identity::of(&kernel, seed, length, digests)?,
+        samples,
+        shards: flags.shards.unwrap_or(1),
+        inputs: sources,
+        policy: flags.policy,
+        failed_samples: flags.failed_samples,
+    };
+    if croupier_compute::engine::PANICS_ABORT && plan.failed_samples.of(samples) > 0 {
+        return Err(CliError::Program(
+            "--failed-samples: this program is built with panic = \"abort\", so a sample that panics can't be left out; build it with panic = \"unwind\"".to_owned(),
+        ));
+    }
+    let name = match &flags.name {
+        Some(name) => name.clone(),
+        None => default_name::<K>()?,
+    };
+    croupier_run::check_name(&name)?;
+    Ok(Planned {
+        kernel: Arc::new(kernel),
+        plan,
+        name,
+        seed_was_drawn,
+    })
+}
+
+/// The kernel of a run that is there. Inputs may be read from elsewhere: their digests count.
+pub(crate) async fn from_run<K: Program>(
+    run: &StoredRun,
+    inputs: &[(String, String)],
+    options: &Options,
+) -> Result<Arc<K>, CliError> {
+    let mut kernel: K = from_manifest(&run.manifest)?;
+    let mut sources = run.manifest.inputs.clone();
+    sources.extend(unique(inputs)?);
+    let digests = prepare(&mut kernel, &sources, options).await?;
+    check::<K>(&kernel, &run.manifest, digests, run)?;
+    Ok(Arc::new(kernel))
+}
+
+/// Checks that a run is one of this program's, without reading its inputs.
+pub(crate) fn check_run<K: Program>(run: &StoredRun) -> Result<(), CliError> {
+    let kernel: K = from_manifest(&run.manifest)?;
+    let digests = run.manifest.identity.inputs.clone();
+    check::<K>(&kernel, &run.manifest, digests, run)
+}
+
+fn from_manifest<K: Program>(manifest: &Manifest) -> Result<K, CliError> {
+    let identity = &manifest.identity;
+    let name = kernel_name::<K>();
+    if identity.kernel != name {
+        return Err(foreign(
+            &manifest.run,
+            vec![format!(
+                "kernel is {:?}, expected {name:?}",
+                identity.kernel
+            )],
+        ));
+    }
+    let kernel: K = serde_json::from_value(identity.parameters.clone()).map_err(|error| {
+        foreign(
+            &manifest.run,
+            vec![format!("its parameters are not this program's: {error}")],
+        )
+    })?;
+    validate(&kernel)?;
+    Ok(kernel)
+}
+
+fn check<K: Program>(
+    kernel: &K,
+    manifest: &Manifest,
+    digests: BTreeMap<String, String>,
+    run: &StoredRun,
+) -> Result<(), CliError> {
+    let planned = &manifest.identity;
+    let here = Identity::of(kernel, planned.seed, planned.block_length, digests)?;
+    let differences = planned.differences(&here);
+    if differences.is_empty() {
+        Ok(())
+    } else {
+        Err(foreign(run.name(), differences))
+    }
+}
+
+fn foreign(run: &str, differences: Vec<String>) -> CliError {
+    CliError::Run(croupier_run::Error::Foreign {
+        what: format!("run {run}"),
+        differences,
+        advice: "use the program, version and inputs that planned it",
+    })
+}
+
+fn validate<K: Kernel>(kernel: &K) -> Result<(), CliError> {
+    kernel.validate().map_err(|failure| CliError::Kernel {
+        what: "the parameters are refused",
+        failure,
+    })
+}
+
+/// Loads the inputs into the kernel, and gives their digests.
+async fn prepare<K: Kernel>(
+    kernel: &mut K,
+    sources: &InputSource,
+    options: &Options,
+) -> Result<BTreeMap<String, String>, CliError> {
+    let (inputs, digests) = load_inputs::<K>(sources, options).await?;
+    kernel
+        .prepare(&inputs)
+        .map_err(|failure| CliError::Kernel {
+            what: "the kernel could not be prepared",
+            failure,
+        })?;
+    Ok(digests)
+}
+
+fn unique(inputs: &[(String, String)]) -> Result<InputSource, CliError> {
+    let mut sources = InputSource::new();
+    for (name, uri) in inputs {
+        if sources.insert(name.clone(), uri.clone()).is_some() {
+            return Err(CliError::Usage(format!("--input {name} was given twice")));
+        }
+    }
+    Ok(sources)
+}
+
+/// `<kernel>-<UTC>-<4 hex>`
+fn default_name<K: Kernel>() -> Result<String, CliError> {
+    let digits = croupier_run::drawn_seed()? & 0xffff;
+    let time = Utc::now().format("%Y%m%dT%H%M%SZ");
+    Ok(format!("{}-{time}-{digits:04x}", kernel_name::<K>()))
+}

@@ -1,0 +1,74 @@
+//! `plan`: makes a run for shards to work on.
+
+use clap::ArgMatches;
+use croupier_run::StoredRun;
+use serde::Serialize;
+
+use crate::exit::Exit;
+use crate::flags::{PlanVerb, StoreFlags};
+use crate::number::format_count;
+use crate::setup::{Planned, from_flags};
+use crate::{CliError, Program, run_uri, show};
+
+#[derive(Serialize)]
+struct PlanReport {
+    run: String,
+    is_new: bool,
+    seed: String,
+    samples: u64,
+    blocks: u64,
+    block_length: u64,
+    shards: u32,
+}
+
+pub(crate) async fn plan<K: Program>(
+    matches: &ArgMatches,
+    flags: &PlanVerb,
+) -> Result<Exit, CliError> {
+    let planned = from_flags::<K>(matches, &flags.plan, &flags.store).await?;
+    let (run, is_new) = place(&planned, &flags.store).await?;
+    let length = run.manifest.identity.block_length;
+    let report = PlanReport {
+        run: run.uri(),
+        is_new,
+        seed: run.manifest.identity.seed.to_string(),
+        samples: run.samples(),
+        blocks: length.blocks_for(run.samples()),
+        block_length: length.samples(),
+        shards: run.shards(),
+    };
+    show::print(flags.show.json, &report, |report| {
+        format!(
+            "run     {}\nseed    {}\nsamples {} in {} blocks of {}\nshards  {}, 0 to {}{}",
+            report.run,
+            report.seed,
+            format_count(report.samples),
+            format_count(report.blocks),
+            format_count(report.block_length),
+            report.shards,
+            report.shards - 1,
+            if report.is_new {
+                ""
+            } else {
+                "\nit was there already, and is the same"
+            }
+        )
+    });
+    Ok(Exit::Done)
+}
+
+/// Puts the plan into its store, or finds it there. Says what must be said about the store.
+pub(crate) async fn place<K>(
+    planned: &Planned<K>,
+    flags: &StoreFlags,
+) -> Result<(StoredRun, bool), CliError> {
+    let store = run_uri::open_store(flags).await?;
+    let placed = croupier_run::plan(&store, &planned.name, &planned.plan).await?;
+    if placed.honours_put_if_absent == Some(false) {
+        eprintln!(
+            "warning: {} ignores conditional writes (If-None-Match): two plans of one name at the same time would not notice each other; plan once, before the shards start",
+            store.uri()
+        );
+    }
+    Ok((placed.run, placed.is_new))
+}

@@ -1,0 +1,80 @@
+//! `replay`: runs one block or one sample again, and shows what it gives.
+
+use croupier_compute::{Estimates, Grid, Tally, engine};
+use croupier_run::EstimateReport;
+use serde::Serialize;
+
+use crate::exit::Exit;
+use crate::flags::ReplayVerb;
+use crate::setup::from_run;
+use crate::{CliError, Program, run_uri, show};
+
+#[derive(Serialize)]
+struct ReplayReport {
+    run: String,
+    block: u64,
+    sample: Option<u64>,
+    /// Why it failed, if it did.
+    failed: Vec<String>,
+    estimates: Vec<EstimateReport>,
+    notes: Vec<String>,
+}
+
+pub(crate) async fn replay<K: Program>(flags: &ReplayVerb) -> Result<Exit, CliError> {
+    let run = run_uri::open_run(&flags.run).await?;
+    let kernel = from_run::<K>(&run, &[], &run_uri::options(&flags.run.store)).await?;
+    let identity = &run.manifest.identity;
+    let length = identity.block_length;
+    let grid = Grid::new(length, 0, run.samples()).map_err(croupier_run::Error::from)?;
+    let block = match (flags.block, flags.sample) {
+        (Some(block), _) => block,
+        (None, Some(sample)) => length.block_of(sample),
+        (None, None) => unreachable!("clap asks for one of the two"),
+    };
+    let is_there = flags.sample.is_none_or(|sample| sample < run.samples());
+    if !grid.blocks().contains(&block) || !is_there {
+        return Err(CliError::Usage(format!(
+            "run {} has blocks 0 to {} with samples 0 to {}",
+            run.name(),
+            grid.blocks().end - 1,
+            run.samples() - 1
+        )));
+    }
+    let seed = identity.seed;
+    let mut failed = Vec::new();
+    let mut estimates = Estimates::new(identity.kernel.clone(), 0.95);
+    match flags.sample {
+        Some(sample) => match engine::replay_sample(&*kernel, seed, &grid, sample) {
+            Ok(tally) => tally.estimates(&mut estimates),
+            Err(failure) => failed.push(format!("sample {sample} (block {block}): {failure}")),
+        },
+        None => match engine::run_block(&*kernel, seed, &grid, block) {
+            Ok(node) => {
+                node.tally.estimates(&mut estimates);
+                failed.extend(node.failures.listed.iter().map(|one| {
+                    format!(
+                        "sample {} (block {block}): {}",
+                        one.first_sample, one.message
+                    )
+                }));
+            }
+            Err(failure) => failed.push(failure.to_string()),
+        },
+    }
+    let report = ReplayReport {
+        run: run.uri(),
+        block,
+        sample: flags.sample,
+        failed,
+        estimates: EstimateReport::all(&estimates),
+        notes: estimates.notes().to_vec(),
+    };
+    show::print(flags.show.json, &report, |report| {
+        format!("{}{}", show::tally(&estimates), report.failed.join("\n"))
+    });
+    Ok(if report.failed.is_empty() {
+        Exit::Done
+    } else {
+        Exit::KernelFailed
+    })
+}

@@ -1,0 +1,85 @@
+//! `run`: plans, executes, reduces and prints, on this machine.
+
+use std::ffi::OsString;
+
+use clap::ArgMatches;
+use croupier_fleet::index;
+use croupier_run::{ReduceOptions, ShardState};
+
+use crate::exit::Exit;
+use crate::flags::RunVerb;
+use crate::setup::from_flags;
+use crate::verbs::plan::place;
+use crate::verbs::reduce::print_reduced;
+use crate::verbs::shard::{Worker, advise};
+use crate::{CliError, Program, environment};
+
+pub(crate) async fn run<K: Program>(
+    matches: &ArgMatches,
+    flags: &RunVerb,
+    arguments: &[OsString],
+) -> Result<Exit, CliError> {
+    if !flags.alone
+        && let Some(present) = index::is_present(&environment::variable)
+    {
+        return Err(CliError::Usage(format!(
+            "{} is set, so this is one of an array's children, and each would run all of it. As an array:\n  {}\nTo run all of it here all the same, add --alone",
+            present.source,
+            shard_line(arguments)
+        )));
+    }
+    let planned = from_flags::<K>(matches, &flags.plan, &flags.store).await?;
+    let worker = Worker::new(&flags.work, None)?;
+    let (run, is_new) = place(&planned, &flags.store).await?;
+    if planned.seed_was_drawn {
+        eprintln!("seed {}", planned.plan.identity.seed);
+    }
+    if !is_new {
+        eprintln!("run {} is there already: going on with it", run.uri());
+    }
+    worker.say_threads();
+    let inventory = croupier_run::Inventory::of(&run).await?;
+    for shard in 0..run.shards() {
+        let (segment, grid) = run.segment_of(shard)?;
+        let blocks = grid.shard(shard - segment.first_shard, segment.shards);
+        if inventory.state(shard, blocks.end - blocks.start) == ShardState::Done {
+            continue;
+        }
+        worker
+            .work(
+                &run,
+                &planned.kernel,
+                shard,
+                Some(flags.plan.failed_samples),
+            )
+            .await
+            .map_err(|error| advise(error, &run, arguments))?;
+    }
+    let options = ReduceOptions {
+        policy: Some(flags.plan.policy),
+        failed_samples: Some(flags.plan.failed_samples),
+        ..ReduceOptions::default()
+    };
+    print_reduced::<K>(&run, &options, flags.show.json).await
+}
+
+/// The same call as an array's child.
+fn shard_line(arguments: &[OsString]) -> String {
+    let mut words: Vec<String> = arguments
+        .iter()
+        .map(|argument| argument.to_string_lossy().into_owned())
+        .collect();
+    match words.get_mut(1) {
+        Some(verb) if verb == "run" => *verb = "shard".to_owned(),
+        _ => words.insert(1, "shard".to_owned()),
+    }
+    for (flag, value) in [("--shards", "<size of the array>"), ("--name", "<name>")] {
+        if !words
+            .iter()
+            .any(|word| word == flag || word.starts_with(&format!("{flag}=")))
+        {
+            words.push(format!("{flag} {value}"));
+        }
+    }
+    words.join(" ")
+}
