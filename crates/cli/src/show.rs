@@ -50,7 +50,7 @@ pub(crate) fn report(report: &Report, written: Option<&str>) -> String {
         written.unwrap_or("not written: there is nothing to write")
     );
     if !report.shards.missing.is_empty() {
-        let _ = write!(text, "\nmissing shards {}", ranges(&report.shards.missing));
+        let _ = write!(text, "\nmissing {}", shards(&report.shards.missing));
     }
     for failed in report.failed_samples.iter().take(10) {
         let _ = write!(
@@ -135,8 +135,13 @@ pub(crate) fn seconds(seconds: f64) -> String {
     }
 }
 
-/// Numbers in order as `0-3, 7, 9-10`.
-pub(crate) fn ranges(numbers: &[u32]) -> String {
+/// Shards in order as `shard 4`, or `shards 0-3, 7, 9-10`.
+pub(crate) fn shards(numbers: &[u32]) -> String {
+    let what = if numbers.len() == 1 { "shard" } else { "shards" };
+    format!("{what} {}", ranges(numbers))
+}
+
+fn ranges(numbers: &[u32]) -> String {
     let mut text = String::new();
     let mut rest = numbers;
     while let Some((first, _)) = rest.split_first() {

@@ -43,11 +43,14 @@ pub(crate) async fn shard<K: Program>(
 ) -> Result<Exit, CliError> {
     let (shard, chosen_by) = which(matches, flags)?;
     let worker = Worker::new(&flags.work, scheduler())?;
+    if flags.shard.is_none() {
+        let store = flags.run.as_deref().filter(|run| run.contains('/'));
+        spread_out(shard, store.unwrap_or(&flags.store.store)).await;
+    }
     let (run, kernel) = match &flags.run {
         Some(run) => {
             refuse_parameters::<K>(matches)?;
             let run = run_uri::open_named(run, &flags.store).await?;
-            spread_out(&run).await;
             let options = run_uri::options(&flags.store);
             let kernel = from_run::<K>(&run, &flags.plan.input, &options).await?;
             (run, kernel)
@@ -149,14 +152,15 @@ fn refuse_parameters<K: Program>(matches: &ArgMatches) -> Result<(), CliError> {
     )))
 }
 
-/// Ten thousand children that start in one moment would ask for the same objects in one moment.
-/// Each waits a random time, 5,000 a second, which is what a bucket's prefix takes.
-async fn spread_out(run: &StoredRun) {
+/// Ten thousand children that start in one moment would ask for the same objects in one moment, and
+/// be told to slow down. So they go one after the other by their index, with jitter, at a pace that
+/// one prefix of a bucket takes; the last of ten thousand waits two seconds. A directory needs none.
+async fn spread_out(shard: u32, store: &str) {
     const STARTS_PER_SECOND: f64 = 5000.0;
-    if run.uri().starts_with("s3://") {
+    if store.starts_with("s3://") {
         let drawn = SysRng.try_next_u32().unwrap_or_else(|_| std::process::id());
-        let share = f64::from(drawn) / f64::from(u32::MAX);
-        let wait = f64::from(run.shards()) / STARTS_PER_SECOND * share;
+        let jitter = f64::from(drawn) / f64::from(u32::MAX);
+        let wait = (f64::from(shard) + jitter) / STARTS_PER_SECOND;
         tokio::time::sleep(Duration::from_secs_f64(wait)).await;
     }
 }

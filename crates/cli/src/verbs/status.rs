@@ -80,7 +80,7 @@ pub(crate) async fn status(flags: &StatusVerb) -> Result<Exit, CliError> {
             ("missing", &report.missing),
         ] {
             if !shards.is_empty() {
-                text.push_str(&format!("\n{what} {}", show::ranges(shards)));
+                text.push_str(&format!("\n{what} {}", show::shards(shards)));
             }
         }
         text
