@@ -73,10 +73,14 @@ impl Executable {
             what: "this program".to_owned(),
             differences: vec![format!(
                 "its executable is {}, the run's first worker was {}",
-                &self.sha256[..12],
-                first.sha256.get(..12).unwrap_or(&first.sha256)
+                short(&self.sha256),
+                short(&first.sha256)
             )],
             advice: "run the same build everywhere, or pass --allow-other-build if you know that both give the same numbers",
         })
     }
+}
+
+fn short(sha256: &str) -> &str {
+    sha256.get(..12).unwrap_or(sha256)
 }

@@ -3,11 +3,13 @@
 mod finite;
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 
 use croupier_compute::{BlockLength, Generator, Kernel, RECIPE, kernel_name, pinned::LIBM_VERSION};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::partial::columns;
 use crate::{Digest, Error, content_digest};
 
 pub use finite::first_not_finite;
@@ -49,13 +51,14 @@ impl Identity {
     ///
     /// # Errors
     ///
-    /// Where a parameter is not finite or can't be serialised.
+    /// Where a parameter is not finite or can't be serialised, or the tally can't be kept in a store.
     pub fn of<K: Kernel + Serialize>(
         kernel: &K,
         seed: u64,
         block_length: BlockLength,
         inputs: BTreeMap<String, String>,
     ) -> Result<Self, Error> {
+        columns::<K::Tally>()?;
         if let Some(path) = first_not_finite(kernel) {
             return Err(Error::Input(format!(
                 "parameter {path} is not finite: give a number"
@@ -83,6 +86,45 @@ impl Identity {
         // Strings, integers and JSON values always encode.
         content_digest("croupier identity v1", self)
             .unwrap_or_else(|error| unreachable!("an identity that can't be encoded: {error}"))
+    }
+
+    /// Whether this program's `K` draws what the identity says.
+    ///
+    /// Parameters and inputs are the caller's to compare.
+    pub(crate) fn check_program<K: Kernel>(&self) -> Result<(), Error> {
+        self.refuse(&[
+            ("kernel", &self.kernel, &kernel_name::<K>()),
+            ("version", &self.version, &K::VERSION),
+            ("generator", &self.generator, &K::Rng::name()),
+            ("streams", &self.streams, &K::STREAMS.name()),
+            ("recipe", &self.recipe, &RECIPE),
+            ("libm", &self.libm, &LIBM_VERSION),
+        ])
+    }
+
+    /// Whether this program's `K` merges and estimates what the identity says.
+    pub(crate) fn check_tally<K: Kernel>(&self) -> Result<(), Error> {
+        self.refuse(&[
+            ("kernel", &self.kernel, &kernel_name::<K>()),
+            ("version", &self.version, &K::VERSION),
+        ])
+    }
+
+    fn refuse(&self, parts: &[(&str, &dyn Display, &dyn Display)]) -> Result<(), Error> {
+        let differences: Vec<String> = parts
+            .iter()
+            .map(|(what, expected, found)| (what, expected.to_string(), found.to_string()))
+            .filter(|(_, expected, found)| expected != found)
+            .map(|(what, expected, found)| format!("its {what} is {found}, expected {expected}"))
+            .collect();
+        if differences.is_empty() {
+            return Ok(());
+        }
+        Err(Error::Foreign {
+            what: "this program".to_owned(),
+            differences,
+            advice: "use the program that the run was planned with, or plan another run",
+        })
     }
 
     /// In what `self` differs from `expected`, each as "what: here, expected there".

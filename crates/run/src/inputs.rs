@@ -43,7 +43,7 @@ pub async fn load_inputs<K: Kernel>(
     for (name, uri) in sources {
         let bytes = croupier_store::read(uri, options).await?;
         digests.insert(name.clone(), Digest::of_bytes(&bytes).to_string());
-        inputs.push((name.clone(), bytes.to_vec()));
+        inputs.push((name.clone(), bytes.into()));
     }
     Ok((inputs.into_iter().collect(), digests))
 }

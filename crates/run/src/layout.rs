@@ -12,6 +12,13 @@ pub(crate) fn segment(number: u32) -> String {
     format!("{SEGMENTS}{number}.json")
 }
 
+/// The number of a segment; none where the key is no segment's.
+pub(crate) fn segment_number(key: &str) -> Option<u32> {
+    let number = key.strip_prefix(SEGMENTS)?.strip_suffix(".json")?;
+    let number = number.parse().ok()?;
+    (segment(number) == key).then_some(number)
+}
+
 pub(crate) fn build(target: &str) -> String {
     format!("builds/{target}.json")
 }
@@ -27,6 +34,14 @@ pub(crate) fn partials_of(shard: u32) -> String {
 
 pub(crate) fn result(blocks: u64, digest: &Digest) -> String {
     format!("{RESULTS}{blocks}-{digest}/")
+}
+
+/// How many blocks a result rests on, by its folder; none where the folder is no result's.
+pub(crate) fn blocks_of_result(folder: &str) -> Option<u64> {
+    let name = folder.strip_prefix(RESULTS)?.strip_suffix('/')?;
+    let (blocks, digest) = name.split_once('-')?;
+    let (blocks, digest) = (blocks.parse().ok()?, Digest::from_hex(digest)?);
+    (result(blocks, &digest) == folder).then_some(blocks)
 }
 
 /// What a partial's name says of it.

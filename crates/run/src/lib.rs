@@ -28,10 +28,12 @@ mod manifest;
 pub mod partial;
 mod plan;
 mod policy;
+mod random;
 mod reduce;
 mod remove;
 mod report;
 mod results;
+mod shard;
 mod verify;
 mod worker;
 

@@ -21,6 +21,9 @@ pub struct Manifest {
     pub croupier: String,
     /// The run's name.
     pub run: String,
+    /// A random number in hexadecimal: no two manifests are the same bytes, so whoever finds its own
+    /// there wrote it.
+    pub id: String,
     /// When it was planned, UTC.
     pub created: String,
     /// What its numbers are a function of.
@@ -63,6 +66,36 @@ impl Segment {
     }
 }
 
+impl Segment {
+    /// Whether it can be dealt, and goes on where `before` ends: from its short last block, if it has one.
+    fn check(&self, before: Option<&Self>, identity: &Identity) -> Result<(), String> {
+        let grid = self.grid(identity).map_err(|error| error.to_string())?;
+        if self.shards == 0 || u64::from(self.shards) > grid.block_count() {
+            return Err(format!(
+                "{} shards for {} blocks",
+                self.shards,
+                grid.block_count()
+            ));
+        }
+        let first_block = before.map_or(0, |before| {
+            before.end_sample / identity.block_length.samples()
+        });
+        let first_shard = before.map_or(0, |before| before.first_shard + before.shards);
+        if (self.first_block, self.first_shard) != (first_block, first_shard) {
+            return Err(format!(
+                "it begins with block {} and shard {}, expected block {first_block} and shard {first_shard}",
+                self.first_block, self.first_shard
+            ));
+        }
+        if before.is_some_and(|before| before.end_sample >= self.end_sample)
+            || self.first_shard.checked_add(self.shards).is_none()
+        {
+            return Err("it adds no samples, or too many shards".to_owned());
+        }
+        Ok(())
+    }
+}
+
 /// Reads one of the run's JSON objects, whose format is looked at before anything else.
 pub(crate) async fn read<T: DeserializeOwned>(store: &dyn Store, key: &str) -> Result<T, Error> {
     parse(&format!("{}/{key}", store.uri()), &store.get(key).await?)
@@ -100,12 +133,41 @@ pub(crate) fn encode<T: Serialize>(key: &str, value: &T) -> Result<bytes::Bytes,
         })
 }
 
-/// The segments planned so far, in order.
-pub(crate) async fn read_segments(store: &dyn Store) -> Result<Vec<Segment>, Error> {
-    let count = store.list(layout::SEGMENTS).await?.len();
-    let mut segments = Vec::with_capacity(count);
-    for number in 0..count as u32 {
-        segments.push(read(store, &layout::segment(number)).await?);
+/// The segments planned so far, in order; none where planning was interrupted.
+///
+/// # Errors
+///
+/// Where one is missing or does not go on where the one before it ends.
+pub(crate) async fn read_segments(
+    store: &dyn Store,
+    identity: &Identity,
+) -> Result<Vec<Segment>, Error> {
+    let entries = store.list(layout::SEGMENTS).await?;
+    let is_there = |key: &str| entries.iter().any(|entry| entry.key == key);
+    let mut segments: Vec<Segment> = Vec::new();
+    for number in 0.. {
+        let key = layout::segment(number);
+        if !is_there(&key) {
+            break;
+        }
+        let segment: Segment = read(store, &key).await?;
+        segment
+            .check(segments.last(), identity)
+            .map_err(|reason| Error::Malformed {
+                key: format!("{}/{key}", store.uri()),
+                reason,
+            })?;
+        segments.push(segment);
+    }
+    // Beyond a gap: without the segment in it nobody knows what their shards are.
+    let beyond = entries
+        .iter()
+        .find(|entry| layout::segment_number(&entry.key) >= Some(segments.len() as u32));
+    if let Some(beyond) = beyond {
+        return Err(Error::Malformed {
+            key: format!("{}/{}", store.uri(), layout::segment(segments.len() as u32)),
+            reason: format!("it is missing, and {} is there", beyond.key),
+        });
     }
     Ok(segments)
 }

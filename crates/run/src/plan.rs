@@ -9,6 +9,7 @@ use rand::TryRng;
 use rand::rngs::SysRng;
 
 use crate::manifest::{FORMAT, Manifest, Segment, encode, parse, read, read_segments};
+use crate::random::random_id;
 use crate::{Error, FailedSamplesLimit, Identity, InputSource, Policy, check_name, layout};
 
 /// What a run is to be.
@@ -124,7 +125,7 @@ pub async fn plan(store: &Arc<dyn Store>, name: &str, plan: &Plan) -> Result<Pla
     if differences.is_empty() {
         let segment = place_segment(&store, segment, &mut differences).await?;
         if differences.is_empty() {
-            let mut segments = read_segments(&*store).await?;
+            let mut segments = read_segments(&*store, &manifest.identity).await?;
             if segments.is_empty() {
                 // A store whose lists lag: what was just placed is known anyhow.
                 segments.push(segment);
@@ -164,7 +165,7 @@ pub async fn open(store: &Arc<dyn Store>, name: &str) -> Result<StoredRun, Error
         }
         read => read?,
     };
-    let segments = read_segments(&*run).await?;
+    let segments = read_segments(&*run, &manifest.identity).await?;
     if segments.is_empty() {
         return Err(Error::Input(format!(
             "run {name:?} was not planned to the end: run the same `plan` again"
@@ -199,22 +200,18 @@ pub async fn runs(store: &Arc<dyn Store>) -> Result<Vec<String>, Error> {
 ///
 /// Where there is none; what can't be read.
 pub async fn newest(store: &Arc<dyn Store>) -> Result<StoredRun, Error> {
-    let mut newest: Option<StoredRun> = None;
+    let mut newest: Option<(String, String)> = None;
     for name in runs(store).await? {
-        let run = open(store, &name).await?;
-        if newest
-            .as_ref()
-            .is_none_or(|newest| newest.manifest.created <= run.manifest.created)
-        {
-            newest = Some(run);
-        }
+        let manifest: Manifest = read(&**store, &format!("{name}/{}", layout::MANIFEST)).await?;
+        newest = newest.max(Some((manifest.created, name)));
     }
-    newest.ok_or_else(|| {
+    let (_, name) = newest.ok_or_else(|| {
         Error::Input(format!(
             "there are no runs in {}: name one with --run, or another place with --store",
             store.uri()
         ))
-    })
+    })?;
+    open(store, &name).await
 }
 
 /// A seed that nobody chose, from the operating system.
@@ -231,6 +228,14 @@ pub fn drawn_seed() -> Result<u64, Error> {
 fn first_segment(plan: &Plan) -> Result<Segment, Error> {
     let length = plan.identity.block_length;
     let grid = Grid::new(length, 0, plan.samples)?;
+    if let Some(domain) = plan.identity.domain
+        && domain != plan.samples
+    {
+        return Err(Error::Input(format!(
+            "{} samples: the parameters fix their number at {domain}",
+            plan.samples
+        )));
+    }
     if plan.shards == 0 {
         return Err(Error::Input(
             "no shards: a run needs at least one".to_owned(),
@@ -263,6 +268,7 @@ async fn place_manifest(
         format: FORMAT,
         croupier: env!("CARGO_PKG_VERSION").to_owned(),
         run: name.to_owned(),
+        id: random_id(),
         created: Utc::now().to_rfc3339_opts(SecondsFormat::Millis, true),
         identity: plan.identity.clone(),
         inputs: plan.inputs.clone(),

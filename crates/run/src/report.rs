@@ -2,20 +2,18 @@
 //!
 //! This is API: fields are added, never changed or taken away within a format.
 
+mod estimates;
 mod usage;
 mod warning;
 
-use croupier_compute::Estimates;
 use serde::{Deserialize, Serialize};
 
 use crate::{FailedSamplesLimit, Identity, Policy};
 
+pub use estimates::EstimateReport;
 pub(crate) use usage::Attempts;
 pub use usage::Usage;
 pub(crate) use warning::Warning;
-
-/// The format of reports that this release writes.
-pub(crate) const FORMAT: u32 = 1;
 
 /// A result, and how it came about.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -94,25 +92,6 @@ pub struct ShardCounts {
     pub missing: Vec<u32>,
 }
 
-/// One estimate. What can't be estimated is null, and a warning says why.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct EstimateReport {
-    /// Its name: the tally's field, or the kernel's name where the tally has none.
-    pub name: String,
-    /// The estimate.
-    pub value: Option<f64>,
-    /// Its standard error.
-    pub std_error: Option<f64>,
-    /// The lower end of its confidence interval.
-    pub low: Option<f64>,
-    /// The upper end.
-    pub high: Option<f64>,
-    /// The interval's confidence level.
-    pub level: f64,
-    /// How many samples it rests on.
-    pub samples: u64,
-}
-
 /// Samples that failed for one reason.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FailedSamplesReport {
@@ -122,25 +101,4 @@ pub struct FailedSamplesReport {
     pub samples: u64,
     /// What it said.
     pub message: String,
-}
-
-impl EstimateReport {
-    /// All of a tally's estimates.
-    pub fn all(estimates: &Estimates) -> Vec<Self> {
-        // JSON has no way to say NaN or infinity; neither is an estimate.
-        let finite = |value: Option<f64>| value.filter(|value| value.is_finite());
-        estimates
-            .named()
-            .iter()
-            .map(|(name, estimate)| Self {
-                name: name.clone(),
-                value: finite(estimate.value),
-                std_error: finite(estimate.std_error),
-                low: finite(estimate.interval.map(|[low, _]| low)),
-                high: finite(estimate.interval.map(|[_, high]| high)),
-                level: estimates.level(),
-                samples: estimate.samples,
-            })
-            .collect()
-    }
 }

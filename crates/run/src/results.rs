@@ -1,6 +1,5 @@
 //! Results in a run's store: written whole, read back typed.
 
-use std::marker::PhantomData;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
@@ -24,12 +23,12 @@ const SOURCES: &str = "sources.json";
 
 /// A run's result, read back.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Results<T> {
     /// What it says.
     pub report: Report,
     /// The merged tally.
     pub tally: T,
-    private: PhantomData<()>,
 }
 
 impl<T: Tally> Results<T> {
@@ -40,72 +39,74 @@ impl<T: Tally> Results<T> {
     /// Where the run has no result yet, or it is of another tally.
     pub async fn read(run: &StoredRun) -> Result<Self, Error> {
         let entries = run.store.list(layout::RESULTS).await?;
-        let newest = entries
+        let (_, folder) = entries
             .iter()
-            .filter_map(|entry| entry.key.strip_suffix(JSON))
-            .max_by_key(|folder| blocks_of(folder))
+            .filter_map(|entry| {
+                let folder = entry.key.strip_suffix(JSON)?;
+                Some((layout::blocks_of_result(folder)?, folder))
+            })
+            .max()
             .ok_or_else(|| {
                 Error::Input(format!(
                     "run {} has no result yet: `reduce` makes one",
                     run.uri()
                 ))
             })?;
-        let report: Report = manifest::read(&*run.store, &format!("{newest}{JSON}")).await?;
-        let key = format!("{newest}{TALLY}");
+        let report: Report = manifest::read(&*run.store, &format!("{folder}{JSON}")).await?;
+        let key = format!("{folder}{TALLY}");
         let bytes = run.store.get(&key).await?;
-        let tally = PartialFormat::<T>::new()?
-            .decode_merged(&run.manifest.identity, &bytes)
+        let tally = PartialFormat::<T>::new(&run.manifest.identity)?
+            .decode_merged(&bytes)
             .map_err(|error| Error::Malformed {
                 key: format!("{}/{key}", run.uri()),
                 reason: error.to_string(),
             })?;
-        Ok(Self {
-            report,
-            tally,
-            private: PhantomData,
-        })
+        Ok(Self { report, tally })
     }
 }
 
-fn blocks_of(folder: &str) -> u64 {
-    folder
-        .strip_prefix(layout::RESULTS)
-        .and_then(|name| name.split_once('-'))
-        .and_then(|(blocks, _)| blocks.parse().ok())
-        .unwrap_or(0)
-}
-
-/// Where a result went.
-pub(crate) struct Written {
-    pub(crate) uri: String,
-}
-
-/// Writes a result under a name that says what it is; `result.json` last, so that what has one is whole.
+/// Writes a result under a name that says what it is, and says where; nothing where no block was
+/// merged. `result.json` comes last, so that what has one is whole.
 pub(crate) async fn write<T: Tally>(
     run: &StoredRun,
     report: &Report,
     merged: Option<&Node<T>>,
     sources: &[PartialName],
-) -> Result<Option<Written>, Error> {
+) -> Result<Option<String>, Error> {
     let (Some(node), Some(digest)) = (merged, crate::Digest::from_hex(&report.digest)) else {
         return Ok(None);
     };
     let folder = layout::result(report.blocks.done, &digest);
-    let keys: Vec<String> = sources.iter().map(PartialName::key).collect();
-    let tally = PartialFormat::<T>::new()?.encode_merged(&run.manifest.identity, node.clone())?;
+    let tally = PartialFormat::<T>::new(&run.manifest.identity)?.encode_merged(node.clone())?;
     let table = table(&report.estimates)?;
     let put = async |name: &str, bytes: bytes::Bytes| -> Result<(), Error> {
         Ok(run.store.put(&format!("{folder}{name}"), bytes).await?)
     };
-    put(SOURCES, encode(SOURCES, &keys)?).await?;
+    put(SOURCES, keys_of(sources)).await?;
     put(TALLY, tally).await?;
     put(ARROW, as_arrow(&table).map_err(unwritable)?.into()).await?;
     #[cfg(feature = "parquet")]
     put(PARQUET, as_parquet(&table).map_err(unwritable)?.into()).await?;
     put(JSON, encode(JSON, report)?).await?;
-    Ok(Some(Written {
-        uri: format!("{}/{}", run.uri(), folder.trim_end_matches('/')),
-    }))
+    Ok(Some(format!(
+        "{}/{}",
+        run.uri(),
+        folder.trim_end_matches('/')
+    )))
+}
+
+/// The keys of partials as a JSON list, made without holding all keys and the list at once.
+fn keys_of(sources: &[PartialName]) -> bytes::Bytes {
+    let length = sources.first().map_or(0, |name| name.key().len() + 4);
+    let mut json = String::with_capacity(2 + sources.len() * (length + 4));
+    for (at, name) in sources.iter().enumerate() {
+        // Letters, digits, `/`, `-` and `.`: nothing that JSON would escape.
+        json.push_str(if at == 0 { "[\n\"" } else { ",\n\"" });
+        json.push_str(&name.key());
+        json.push('"');
+    }
+    json.push_str(if sources.is_empty() { "[]" } else { "\n]" });
+    json.into()
 }
 
 /// The estimates as a table: one row each.

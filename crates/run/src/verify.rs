@@ -5,7 +5,8 @@ use std::sync::Arc;
 use croupier_compute::engine::{self, Control, Pool, Work, run_block};
 use croupier_compute::{Frontier, Grid, Kernel, Node};
 
-use crate::inventory::{Inventory, ShardReader, node_digest};
+use crate::inventory::Inventory;
+use crate::shard::{Place, ShardReader, node_digest};
 use crate::{Error, StoredRun};
 
 /// How much to run again.
@@ -40,6 +41,7 @@ pub async fn verify<K: Kernel>(
     kernel: &Arc<K>,
     depth: Depth,
 ) -> Result<Verified, Error> {
+    run.manifest.identity.check_program::<K>()?;
     let inventory = Inventory::of(run).await?;
     let reader = ShardReader::<K::Tally>::new(run, false)?;
     let pool = Pool::new(1).map_err(|error| Error::Input(error.to_string()))?;
@@ -48,10 +50,12 @@ pub async fn verify<K: Kernel>(
         let grid = segment.grid(&run.manifest.identity)?;
         for shard in 0..segment.shards {
             let number = segment.first_shard + shard;
-            let names = inventory.names_of(number);
-            let content = reader
-                .read(names, grid.shard(shard, segment.shards))
-                .await?;
+            let place = Place {
+                grid,
+                blocks: grid.shard(shard, segment.shards),
+            };
+            let content = reader.read(inventory.names_of(number), &place).await?;
+            let source = content.sources.first().copied();
             let rows: Vec<Node<K::Tally>> = match depth {
                 Depth::Rows => content.nodes,
                 Depth::Witnesses => content
@@ -67,49 +71,53 @@ pub async fn verify<K: Kernel>(
             let (kernel, pool) = (Arc::clone(kernel), pool.clone());
             let seed = run.manifest.identity.seed;
             let different = tokio::task::spawn_blocking(move || {
-                rows.into_iter()
-                    .map(|row| is_same(&*kernel, seed, grid, &pool, &row).map(|same| (same, row)))
-                    .find(|outcome| !matches!(outcome, Ok((true, _))))
+                rows.into_iter().find_map(|row| {
+                    repeat_differs(&*kernel, seed, grid, &pool, &row).map(|how| (how, row.blocks()))
+                })
             })
             .await
             .unwrap_or_else(|failed| std::panic::resume_unwind(failed.into_panic()));
-            match different {
-                None => {}
-                Some(Err(error)) => return Err(error),
-                Some(Ok((_, row))) => {
-                    return Err(Error::Differ {
-                        left: names.first().map_or_else(String::new, |name| name.key()),
-                        right: "a repeat on this machine".to_owned(),
-                        blocks: row.blocks(),
-                    });
-                }
+            if let Some((how, blocks)) = different {
+                return Err(Error::Differ {
+                    left: source
+                        .map_or_else(String::new, |name| format!("{}/{}", run.uri(), name.key())),
+                    right: how,
+                    blocks,
+                });
             }
         }
     }
     Ok(verified)
 }
 
-fn is_same<K: Kernel>(
+/// Runs a row's blocks again; none where they give the same bits, else what gave others.
+fn repeat_differs<K: Kernel>(
     kernel: &K,
     seed: u64,
     grid: Grid,
     pool: &Pool,
     row: &Node<K::Tally>,
-) -> Result<bool, Error> {
-    if row.level == 0 {
-        let again = run_block(kernel, seed, &grid, row.first_block)?;
-        return Ok(node_digest(&again) == node_digest(row));
-    }
-    let frontier = Frontier::new();
-    let work = Work {
-        kernel,
-        seed,
-        grid,
-        blocks: &[row.blocks()],
-        allowed_failures: row.failures.samples,
-        failed_before: &[],
+) -> Option<String> {
+    let again = if row.level == 0 {
+        run_block(kernel, seed, &grid, row.first_block).map(|node| vec![node])
+    } else {
+        let frontier = Frontier::new();
+        let work = Work {
+            kernel,
+            seed,
+            grid,
+            blocks: &[row.blocks()],
+            // However many fail: that there are as many as before is what is compared.
+            allowed_failures: u64::MAX,
+            failed_before: &[],
+        };
+        engine::run(&work, pool, &frontier, &Control::new()).map(|_| frontier.into_nodes())
     };
-    engine::run(&work, pool, &frontier, &Control::new())?;
-    let again = frontier.into_nodes();
-    Ok(matches!(again.as_slice(), [again] if node_digest(again) == node_digest(row)))
+    match again.as_deref() {
+        Ok([again]) if node_digest(again) == node_digest(row) => None,
+        Ok(_) => Some("a repeat on this machine".to_owned()),
+        Err(failure) => Some(format!(
+            "a repeat on this machine, which failed ({failure}),"
+        )),
+    }
 }

@@ -7,11 +7,12 @@ use chrono::{SecondsFormat, Utc};
 use croupier_compute::engine::{self, Control, Ended, Pool, Work};
 use croupier_compute::{Frontier, Kernel, Node};
 use croupier_store::Store;
-use rand::TryRng;
 
 use crate::content::content_digest;
-use crate::inventory::{Inventory, ShardReader, holes};
+use crate::inventory::Inventory;
 use crate::layout::PartialName;
+use crate::random::random_id;
+use crate::shard::{Place, ShardReader, holes};
 use crate::{
     Attempt, AttemptState, Error, Executable, FailedSamplesLimit, Machine, Scheduler, StoredRun,
 };
@@ -64,8 +65,13 @@ pub async fn work<K: Kernel>(
     shard: u32,
     options: &WorkOptions,
 ) -> Result<Worked, Error> {
+    run.manifest.identity.check_program::<K>()?;
     let (segment, grid) = run.segment_of(shard)?;
     let blocks = grid.shard(shard - segment.first_shard, segment.shards);
+    let place = Place {
+        grid,
+        blocks: blocks.clone(),
+    };
     let reader = ShardReader::<K::Tally>::new(run, false)?;
     options
         .executable
@@ -73,22 +79,10 @@ pub async fn work<K: Kernel>(
         .await?;
 
     let there = Inventory::of_shard(run, shard).await?;
-    let before = reader.read(there.names_of(shard), blocks.clone()).await?;
+    let before = reader.read(there.names_of(shard), &place).await?;
     let todo = holes(&before.nodes, blocks.clone());
-    let count = blocks.end - blocks.start;
+    let count = place.block_count();
     let blocks_todo: u64 = todo.iter().map(|range| range.end - range.start).sum();
-    if todo.is_empty()
-        && let [source] = before.sources.as_slice()
-    {
-        return Ok(Worked {
-            partial: source.key(),
-            blocks: count,
-            blocks_before: count,
-            failed_samples: before.nodes.iter().map(|node| node.failures.samples).sum(),
-            kernel_seconds: 0.0,
-        });
-    }
-
     let limit = options
         .failed_samples
         .unwrap_or(run.manifest.failed_samples);
@@ -99,6 +93,21 @@ pub async fn work<K: Kernel>(
         .filter(|node| node.failures.samples > 0)
         .map(|node| (node.first_block, node.failures.samples))
         .collect();
+    let samples_failed_before: u64 = failed_before.iter().map(|(_, samples)| samples).sum();
+    // Of those that say the same it is the first. Where more failed in it than may now, the engine
+    // finds out which sample was one too many.
+    if samples_failed_before <= allowed_failures
+        && let Some(complete) = before.sources.first()
+        && complete.blocks == count
+    {
+        return Ok(Worked {
+            partial: complete.key(),
+            blocks: count,
+            blocks_before: count,
+            failed_samples: samples_failed_before,
+            kernel_seconds: 0.0,
+        });
+    }
     let frontier = Arc::new(Frontier::with_witnesses(witness_blocks(
         run, shard, &blocks,
     )));
@@ -140,20 +149,27 @@ pub async fn work<K: Kernel>(
     };
     witnesses.extend(new_witnesses);
     let failed_samples = nodes.iter().map(|node| node.failures.samples).sum();
-    let published = publish(run, shard, &reader, nodes, witnesses, &options.executable).await;
+    let done: u64 = nodes.iter().map(|node| 1 << node.level).sum();
+    let published = if nodes.is_empty() {
+        Ok(None)
+    } else {
+        publish(run, shard, &reader, nodes, witnesses, &options.executable)
+            .await
+            .map(Some)
+    };
     let outcome = match (ended, published) {
         (Err(failure), _) => Err(failure.into()),
         (Ok(_), Err(error)) => Err(error),
-        (Ok(Ended::Stopped), Ok(published)) if published.blocks < count => Err(Error::Stopped {
-            done: published.blocks,
-            planned: count,
-        }),
-        (Ok(_), Ok(published)) => Ok(Worked {
-            partial: published.key(),
+        (Ok(_), Ok(Some(name))) if done == count => Ok(Worked {
+            partial: name.key(),
             blocks: count,
             blocks_before: count - blocks_todo,
             failed_samples,
             kernel_seconds,
+        }),
+        (Ok(_), Ok(_)) => Err(Error::Stopped {
+            done,
+            planned: count,
         }),
     };
     record.end(&outcome, options.control.blocks(), kernel_seconds);
@@ -161,7 +177,7 @@ pub async fn work<K: Kernel>(
     outcome
 }
 
-/// Writes a partial of what is finished; nothing where nothing is.
+/// Writes a partial of what is finished.
 async fn publish<T: croupier_compute::Tally>(
     run: &StoredRun,
     shard: u32,
@@ -177,19 +193,14 @@ async fn publish<T: croupier_compute::Tally>(
             .any(|node| node.level == 0 && node.first_block == witness.first_block)
     });
     witnesses.sort_by_key(|node| node.first_block);
-    let is_empty = nodes.is_empty();
-    let identity = &run.manifest.identity;
-    let encoded = reader
-        .format
-        .encode(identity, &executable.name(), nodes, witnesses)?;
+    witnesses.dedup_by_key(|node| node.first_block);
+    let encoded = reader.format.encode(&executable.name(), nodes, witnesses)?;
     let name = PartialName {
         shard,
         blocks: encoded.blocks,
         sha256: encoded.sha256,
     };
-    if !is_empty {
-        run.store.put(&name.key(), encoded.bytes).await?;
-    }
+    run.store.put(&name.key(), encoded.bytes).await?;
     Ok(name)
 }
 
@@ -215,13 +226,10 @@ struct Record {
 impl Record {
     fn start(shard: u32, blocks: u64, blocks_before: u64, options: &WorkOptions) -> Self {
         let machine = Machine::current();
-        let id = rand::rngs::SysRng.try_next_u64().unwrap_or_else(|_| {
-            u64::from(std::process::id()) << 32 | u64::from(Utc::now().timestamp_subsec_nanos())
-        });
         Self {
             attempt: Attempt {
                 shard,
-                id: format!("{id:016x}"),
+                id: random_id(),
                 state: AttemptState::Running,
                 started: Utc::now().to_rfc3339_opts(SecondsFormat::Millis, true),
                 seconds: 0.0,

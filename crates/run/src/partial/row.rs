@@ -1,6 +1,8 @@
 //! A tree node as a row of columns.
 
-use croupier_compute::{BlockLength, FailedSamples, Failures, MAX_BLOCKS, Node};
+use std::ops::Range;
+
+use croupier_compute::{BlockLength, FailedSamples, Failures, LISTED_FAILURES, MAX_BLOCKS, Node};
 use serde::{Deserialize, Serialize};
 
 use super::PartialError;
@@ -55,6 +57,13 @@ impl<T> Row<T> {
                 "has {samples} samples where a whole one has {whole}"
             )));
         }
+        let samples_of_node = {
+            let first = u128::from(length.samples()) * u128::from(self.first_block);
+            first..first + samples
+        };
+        if !is_list_of(&self.failed, self.failed_samples, samples_of_node) {
+            return Err(invalid("lists failed samples that can't be its own"));
+        }
         Ok((
             Node {
                 first_block: self.first_block,
@@ -70,4 +79,21 @@ impl<T> Row<T> {
             self.witness,
         ))
     }
+}
+
+/// Whether `listed` can be the beginning of a list of `failed` samples out of `samples`.
+fn is_list_of(listed: &[FailedSamples], failed: u64, samples: Range<u128>) -> bool {
+    let mut next = samples.start;
+    let mut total = 0;
+    for entry in listed {
+        let first = u128::from(entry.first_sample);
+        if first < next || entry.samples == 0 {
+            return false;
+        }
+        next = first + u128::from(entry.samples);
+        total += u128::from(entry.samples);
+    }
+    let is_all = listed.len() < LISTED_FAILURES;
+    let failed = u128::from(failed);
+    next <= samples.end && (total == failed || !is_all && total < failed)
 }

@@ -1,6 +1,6 @@
 //! What a run used, added up from the records of its attempts.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use croupier_store::Store;
 use serde::{Deserialize, Serialize};
 
@@ -39,7 +39,7 @@ impl Attempts {
         self.usage.attempts += 1;
         self.usage.wall_hours += attempt.seconds / 3600.0;
         self.usage.cpu_hours += attempt.cpu_seconds.unwrap_or(0.0) / 3600.0;
-        self.blocks += attempt.blocks_done;
+        self.blocks = self.blocks.saturating_add(attempt.blocks_done);
         self.thread_seconds += attempt.kernel_seconds * attempt.threads as f64;
         if (attempt.blocks as u128) < attempt.threads as u128 {
             self.fewest_blocks_for_threads.get_or_insert((
@@ -49,7 +49,9 @@ impl Attempts {
             ));
         }
         if let Ok(start) = attempt.started.parse::<DateTime<Utc>>() {
-            let end = start + chrono::TimeDelta::milliseconds((attempt.seconds * 1e3) as i64);
+            let end = TimeDelta::try_milliseconds((attempt.seconds * 1e3) as i64)
+                .and_then(|elapsed| start.checked_add_signed(elapsed))
+                .unwrap_or(start);
             self.first_start = Some(self.first_start.map_or(start, |first| first.min(start)));
             self.last_end = Some(self.last_end.map_or(end, |last| last.max(end)));
         }

@@ -18,7 +18,7 @@ pub(crate) enum Warning {
         of: u64,
     },
     Invalid {
-        key: String,
+        name: PartialName,
         reason: String,
     },
     SkippedForeign {
@@ -26,6 +26,7 @@ pub(crate) enum Warning {
     },
     Strays {
         keys: usize,
+        first: String,
     },
     Salvaged {
         shards: u64,
@@ -46,16 +47,6 @@ pub(crate) enum Warning {
     PanicsAbort,
 }
 
-impl Warning {
-    pub(crate) fn invalid(name: &str, reason: &str) -> Self {
-        debug_assert!(PartialName::parse(name).is_some());
-        Self::Invalid {
-            key: name.to_owned(),
-            reason: reason.to_owned(),
-        }
-    }
-}
-
 impl fmt::Display for Warning {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -72,16 +63,18 @@ impl fmt::Display for Warning {
                 formatter,
                 "{failed} of {of} samples failed and were left out: if they failed because of what they sampled, the estimates are biased"
             ),
-            Self::Invalid { key, reason } => write!(
+            Self::Invalid { name, reason } => write!(
                 formatter,
-                "{key} was not used: {reason}; its blocks are run again when its shard is"
+                "{} was not used: {reason}; its blocks are run again when its shard is",
+                name.key()
             ),
             Self::SkippedForeign { keys } => {
                 write!(formatter, "{keys} partials of other runs were skipped, as asked")
             }
-            Self::Strays { keys } => write!(
+            Self::Strays { keys, first } => write!(
                 formatter,
-                "{keys} objects among the partials are no partials by their names, and were not read"
+                "{keys} objects among the partials are no partials by their names, and were not read: {first}{}",
+                if *keys > 1 { " and others" } else { "" }
             ),
             Self::Salvaged { shards } => write!(
                 formatter,

@@ -1,0 +1,153 @@
+//! What a result says: counts, estimates, verdict and warnings, from what was merged.
+
+use croupier_compute::{Estimates, Failures, Kernel, Tally, engine};
+
+use super::merge::Merged;
+use crate::manifest::FORMAT;
+use crate::report::{Attempts, Warning};
+use crate::{
+    BlockCounts, EstimateReport, FailedSamplesReport, ReduceOptions, Report, SampleCounts,
+    ShardCounts, StoredRun, Verdict,
+};
+
+pub(super) fn report<K: Kernel>(
+    run: &StoredRun,
+    options: &ReduceOptions,
+    attempts: &Attempts,
+    merged: &Merged<K::Tally>,
+) -> (Report, Verdict) {
+    let identity = &run.manifest.identity;
+    let policy = options.policy.unwrap_or(run.manifest.policy);
+    let limit = options
+        .failed_samples
+        .unwrap_or(run.manifest.failed_samples);
+    let mut estimates = Estimates::new(identity.kernel.clone(), options.level);
+    let none = Failures::default();
+    let (done, failures) = match &merged.node {
+        Some(node) => {
+            node.tally.estimates(&mut estimates);
+            (node.samples, &node.failures)
+        }
+        None => (0, &none),
+    };
+    let blocks = merged.blocks;
+    let missing = merged.planned_blocks - blocks;
+    let unfinished = merged.missing_shards.len();
+    let allowed = limit.of(run.samples());
+    let (verdict, refused) = if failures.samples > allowed {
+        let failed = failures.samples;
+        let reason = format!("{failed} samples failed, {allowed} are allowed (--failed-samples)");
+        (Verdict::TooManyFailed, Some(reason))
+    } else if !policy.accepts(unfinished as u64, missing, merged.planned_blocks) {
+        let reason = format!(
+            "{missing} of {} blocks are missing, in {unfinished} of {} shards; the policy is {policy}",
+            merged.planned_blocks,
+            run.shards()
+        );
+        (Verdict::Refused, Some(reason))
+    } else {
+        (Verdict::Accepted, None)
+    };
+    let report = Report {
+        format: FORMAT,
+        croupier: env!("CARGO_PKG_VERSION").to_owned(),
+        run: run.uri(),
+        kernel: identity.kernel.clone(),
+        version: identity.version,
+        seed: identity.seed.to_string(),
+        identity: identity.clone(),
+        accepted: verdict == Verdict::Accepted,
+        refused,
+        policy,
+        failed_samples_limit: limit,
+        samples: SampleCounts {
+            planned: run.samples(),
+            done,
+            failed: failures.samples,
+        },
+        blocks: BlockCounts {
+            planned: merged.planned_blocks,
+            done: blocks,
+        },
+        shards: ShardCounts {
+            planned: run.shards(),
+            done: run.shards() - unfinished as u32,
+            missing: merged.missing_shards.clone(),
+        },
+        estimates: EstimateReport::all(&estimates),
+        failed_samples: failures
+            .listed
+            .iter()
+            .map(|failed| FailedSamplesReport {
+                sample: failed.first_sample,
+                samples: failed.samples,
+                message: failed.message.clone(),
+            })
+            .collect(),
+        digest: merged.digest.to_string(),
+        seconds: attempts.seconds(),
+        usage: attempts.usage,
+        warnings: warnings(run, attempts, merged, failures, &estimates)
+            .iter()
+            .map(ToString::to_string)
+            .collect(),
+    };
+    (report, verdict)
+}
+
+fn warnings<T>(
+    run: &StoredRun,
+    attempts: &Attempts,
+    merged: &Merged<T>,
+    failures: &Failures,
+    estimates: &Estimates,
+) -> Vec<Warning> {
+    let mut warnings: Vec<Warning> = estimates
+        .notes()
+        .iter()
+        .cloned()
+        .chain(EstimateReport::unexplained(estimates))
+        .map(Warning::Estimate)
+        .collect();
+    let blocks = merged.blocks;
+    if blocks < merged.planned_blocks {
+        warnings.push(Warning::Holes {
+            shards: merged.missing_shards.len(),
+            blocks: merged.planned_blocks - blocks,
+            planned: merged.planned_blocks,
+        });
+    }
+    if merged.salvaged_shards > 0 {
+        warnings.push(Warning::Salvaged {
+            shards: merged.salvaged_shards,
+        });
+    }
+    if failures.samples > 0 {
+        let done = merged.node.as_ref().map_or(0, |node| node.samples);
+        warnings.push(Warning::FailedSamples {
+            failed: failures.samples,
+            of: done + failures.samples,
+        });
+    }
+    warnings.extend(merged.warnings.iter().cloned());
+    let length = run.manifest.identity.block_length.samples();
+    // A few blocks are over before threads and caches are warm, and say little.
+    match attempts.block_seconds() {
+        Some(seconds) if seconds < 1e-3 && attempts.blocks() >= 1000 => {
+            warnings.push(Warning::QuickBlocks { seconds, length });
+        }
+        Some(seconds) if seconds > 1.0 => warnings.push(Warning::SlowBlocks { seconds, length }),
+        _ => {}
+    }
+    if let Some((shard, blocks, threads)) = attempts.too_few_blocks() {
+        warnings.push(Warning::FewBlocks {
+            shard,
+            blocks,
+            threads,
+        });
+    }
+    if engine::PANICS_ABORT {
+        warnings.push(Warning::PanicsAbort);
+    }
+    warnings
+}
