@@ -53,7 +53,8 @@ pub mod prelude {
         ChaCha8Rng, ChaCha12Rng, ChaCha20Rng, Estimates, Extremes, Failure, Inputs, Kernel, Mean,
         NotFinite, Proportion, Run, Seeded, Stream, StreamPer, Tally, pinned,
     };
-    pub use clap::Args;
+    // `#[derive(Args)]` writes `clap::`, which a crate that names no clap of its own finds here.
+    pub use clap::{self, Args};
     pub use rand::{Rng, RngExt};
     pub use serde::{Deserialize, Serialize};
 }

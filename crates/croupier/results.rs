@@ -26,7 +26,7 @@ impl<T: Tally> Results<T> {
             .rsplit_once('/')
             .unwrap_or((".", uri));
         let store = if store.is_empty() { "/" } else { store };
-        runtime::wait(async {
+        runtime::wait(|| async {
             let store = croupier_store::open(store, &Options::default()).await?;
             let run = croupier_run::open(&store, name).await?;
             let read = croupier_run::Results::<T>::read(&run).await?;

@@ -130,7 +130,7 @@ impl<K: Kernel + Serialize> Run<K> {
     /// Where parameters, inputs or numbers are refused; where a sample fails that may not; what the
     /// store reports.
     pub fn run(self) -> Result<Results<K::Tally>, Error> {
-        runtime::wait(self.execute())
+        runtime::wait(|| self.execute())
     }
 
     async fn execute(mut self) -> Result<Results<K::Tally>, Error> {

@@ -4,9 +4,10 @@ use std::future::Future;
 
 use crate::Error;
 
-/// Runs `task` to its end, on a thread of its own: the caller may be inside a runtime itself.
-pub(crate) fn wait<T: Send>(
-    task: impl Future<Output = Result<T, Error>> + Send,
+/// Runs what `begin` gives to its end, on a thread of its own: the caller may be inside a runtime itself. It begins there
+/// too, so that it need not be able to move.
+pub(crate) fn wait<T: Send, F: Future<Output = Result<T, Error>>>(
+    begin: impl FnOnce() -> F + Send,
 ) -> Result<T, Error> {
     let wait = || {
         tokio::runtime::Builder::new_multi_thread()
@@ -14,7 +15,7 @@ pub(crate) fn wait<T: Send>(
             .enable_all()
             .build()
             .map_err(|error| Error::Input(format!("no threads for input and output: {error}")))?
-            .block_on(task)
+            .block_on(begin())
     };
     std::thread::scope(|scope| scope.spawn(wait).join())
         .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
