@@ -18,7 +18,6 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use crate::{Frontier, Grid, Kernel, Node, Stream, Tally};
 
-use block::BlockFailure;
 use dealer::Dealer;
 use ledger::Ledger;
 
@@ -160,6 +159,7 @@ pub fn run<K: Kernel>(
     pool.on_every_thread(|| {
         let mut stream = Stream::<K::Rng>::new(work.seed);
         while !control.is_stopped()
+            && merge_failure.get().is_none()
             && let Some(block) = dealer.next()
         {
             // Blocks to the right of a failure that ends the run need not be run; those to the left
@@ -174,11 +174,10 @@ pub fn run<K: Kernel>(
                     if kept && let Err(failure) = insert(frontier, leaf) {
                         // Tallies are lost with it, so nothing more is worth running.
                         merge_failure.get_or_init(|| failure);
-                        ledger.refuse(0);
                         break;
                     }
                 }
-                Err(BlockFailure { .. }) => ledger.refuse(block),
+                Err(why) => ledger.refuse(block, why),
             }
             let samples = work.grid.samples_of(block);
             control.blocks.fetch_add(1, Ordering::Relaxed);
@@ -190,12 +189,12 @@ pub fn run<K: Kernel>(
     if let Some(failure) = merge_failure.into_inner() {
         return Err(failure);
     }
-    match ledger.verdict() {
+    match ledger.into_verdict() {
         // Told to stop before all blocks to the left had their turn, one of which may fail too.
-        Some((block, _)) if control.is_stopped() && dealer.has_before(block) => Ok(Ended::Stopped),
-        Some((block, allowed_here)) => {
-            Err(pool.install(|| block::explain(work, block, allowed_here)))
+        Some(verdict) if control.is_stopped() && dealer.has_before(verdict.block) => {
+            Ok(Ended::Stopped)
         }
+        Some(verdict) => Err(pool.install(|| block::explain(work, verdict))),
         None if control.is_stopped() => Ok(Ended::Stopped),
         None => Ok(Ended::Done),
     }

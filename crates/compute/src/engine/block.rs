@@ -15,11 +15,13 @@ use crate::{
 };
 
 use super::Work;
+use super::ledger::Verdict;
 use super::panics::{Caught, catch};
 
 /// A block that can't be kept, not even without some of its samples.
+#[derive(Debug)]
 pub(super) struct BlockFailure {
-    message: String,
+    pub(super) message: String,
 }
 
 impl BlockFailure {
@@ -109,16 +111,16 @@ pub(super) fn run<K: Kernel>(
     })
 }
 
-/// Says which sample from the start of `block` on is one more than `allowed_here`.
+/// Says which sample from the start of the verdict's block on is one too many.
 ///
-/// Of blocks that need not run again it is known by tree node how many samples failed. So where
-/// `block` begins such a node, the sample may lie in a later one of its blocks.
-pub(super) fn explain<K: Kernel>(
-    work: &Work<'_, K>,
-    block: u64,
-    allowed_here: u64,
-) -> KernelFailure {
-    let mut allowed = allowed_here;
+/// Of blocks that need not run again it is known by tree node how many samples failed. So where the
+/// block begins such a node, the sample may lie in a later one of its blocks.
+pub(super) fn explain<K: Kernel>(work: &Work<'_, K>, verdict: Verdict) -> KernelFailure {
+    let block = verdict.block;
+    if let Some(why) = verdict.refused {
+        return why.in_block(&work.grid, block);
+    }
+    let mut allowed = verdict.allowed_here;
     let mut stream = Stream::new(work.seed);
     for at in block..end_of_known(work, block) {
         let mut too_many = None;

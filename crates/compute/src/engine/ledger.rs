@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::block::BlockFailure;
 
 /// Failed samples by block, and the lowest block at which there are too many.
 ///
@@ -21,6 +23,19 @@ struct Entries {
     by_block: BTreeMap<u64, u64>,
     /// Of all that are in `by_block`.
     total: u64,
+    /// The lowest block that can't be kept at any limit.
+    refused: Option<(u64, BlockFailure)>,
+}
+
+/// Where a run ends.
+#[derive(Debug)]
+pub(super) struct Verdict {
+    /// The lowest block with a sample too many.
+    pub(super) block: u64,
+    /// How many failed samples were still allowed in it.
+    pub(super) allowed_here: u64,
+    /// Why it can't be kept at any limit, if that is so.
+    pub(super) refused: Option<BlockFailure>,
 }
 
 /// No verdict yet: above every block.
@@ -48,7 +63,7 @@ impl Ledger {
 
     /// Enters a block's failed samples; whether it is to the left of every verdict.
     pub(super) fn allows(&self, block: u64, failed: u64) -> bool {
-        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut entries = self.lock();
         if self.is_behind(block) {
             return false;
         }
@@ -61,23 +76,46 @@ impl Ledger {
     }
 
     /// Enters a block that can't be kept.
-    pub(super) fn refuse(&self, block: u64) {
+    pub(super) fn refuse(&self, block: u64, why: BlockFailure) {
+        let mut entries = self.lock();
+        if entries
+            .refused
+            .as_ref()
+            .is_none_or(|(lowest, _)| block < *lowest)
+        {
+            entries.refused = Some((block, why));
+        }
+        drop(entries);
         self.allows(block, REFUSED);
     }
 
-    /// The lowest block with a sample too many, and how many failed samples were still allowed in it.
-    pub(super) fn verdict(&self) -> Option<(u64, u64)> {
-        let block = self.verdict.load(Ordering::Relaxed);
+    /// What is to be said in the end.
+    pub(super) fn into_verdict(self) -> Option<Verdict> {
+        let block = self.verdict.into_inner();
         if block == NONE {
             return None;
         }
-        let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        let entries = self
+            .entries
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner);
         let before: u64 = entries
             .by_block
             .range(..block)
             .map(|(_, failed)| failed)
             .sum();
-        Some((block, self.allowed - before))
+        Some(Verdict {
+            block,
+            allowed_here: self.allowed - before,
+            refused: entries
+                .refused
+                .filter(|(refused, _)| *refused == block)
+                .map(|(_, why)| why),
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Entries> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Finds the lowest block that is too much and forgets those to the right of it, which no
@@ -98,7 +136,18 @@ impl Ledger {
 
 #[cfg(test)]
 mod tests {
-    use super::Ledger;
+    use super::*;
+
+    fn verdict(ledger: Ledger) -> Option<(u64, u64)> {
+        let verdict = ledger.into_verdict()?;
+        Some((verdict.block, verdict.allowed_here))
+    }
+
+    fn why(message: &str) -> BlockFailure {
+        BlockFailure {
+            message: message.to_owned(),
+        }
+    }
 
     #[test]
     fn names_the_same_block_in_any_order() {
@@ -112,7 +161,7 @@ mod tests {
                     ledger.allows(block, samples);
                 }
             }
-            assert_eq!(ledger.verdict(), Some((9, 0)), "rotated by {rotation}");
+            assert_eq!(verdict(ledger), Some((9, 0)), "rotated by {rotation}");
         }
     }
 
@@ -120,28 +169,40 @@ mod tests {
     fn counts_what_failed_before() {
         let ledger = Ledger::new(3, &[(0, 2)]);
         assert!(ledger.allows(5, 1));
-        assert_eq!(ledger.verdict(), None);
+        assert!(!ledger.is_behind(u64::MAX - 1));
         assert!(!ledger.allows(7, 1));
-        assert_eq!(ledger.verdict(), Some((7, 0)));
-        ledger.refuse(2);
-        assert_eq!(ledger.verdict(), Some((2, 1)));
+        assert!(ledger.is_behind(8) && !ledger.is_behind(7));
+        ledger.refuse(2, why("broken"));
+        assert_eq!(verdict(ledger), Some((2, 1)));
+        assert_eq!(verdict(Ledger::new(3, &[(0, 3)])), None);
     }
 
     #[test]
     fn what_failed_before_can_be_too_much_alone() {
         let ledger = Ledger::new(3, &[(8, 2), (0, 1), (4, 1)]);
-        assert_eq!(ledger.verdict(), Some((8, 1)));
-        assert!(ledger.is_behind(9));
-        assert!(!ledger.is_behind(7));
+        assert!(ledger.is_behind(9) && !ledger.is_behind(7));
+        assert_eq!(verdict(ledger), Some((8, 1)));
     }
 
     #[test]
     fn a_block_that_cannot_be_kept_is_refused_at_any_limit() {
         let ledger = Ledger::new(u64::MAX, &[]);
         assert!(ledger.allows(1, u64::MAX - 1));
-        ledger.refuse(5);
-        assert!(!ledger.allows(6, 1));
-        assert!(ledger.allows(4, 0));
-        assert_eq!(ledger.verdict(), Some((5, 1)));
+        ledger.refuse(5, why("the later"));
+        ledger.refuse(4, why("the earlier"));
+        ledger.refuse(6, why("the last"));
+        assert!(!ledger.allows(5, 1));
+        let verdict = ledger.into_verdict().unwrap();
+        assert_eq!((verdict.block, verdict.allowed_here), (4, 1));
+        assert_eq!(verdict.refused.unwrap().message, "the earlier");
+    }
+
+    #[test]
+    fn a_sample_too_many_is_named_before_a_block_refused_later() {
+        let ledger = Ledger::new(0, &[]);
+        ledger.refuse(5, why("broken"));
+        ledger.allows(4, 1);
+        let verdict = ledger.into_verdict().unwrap();
+        assert_eq!((verdict.block, verdict.refused.is_none()), (4, true));
     }
 }

@@ -97,7 +97,7 @@ impl<T: Tally> Frontier<T> {
 }
 
 fn lock<T>(held: &Mutex<BTreeMap<u64, Node<T>>>) -> MutexGuard<'_, BTreeMap<u64, Node<T>>> {
-    // No code of an author runs under the lock, so a poisoned one has nothing half done.
+    // Of an author's code only `clone` runs under the lock, so a poisoned one has nothing half done.
     held.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
