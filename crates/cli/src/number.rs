@@ -1,4 +1,4 @@
-//! Numbers as people write them: counts here, durations and shares below. Apart because every verb reads them, and
+//! Numbers as people write them: counts here, durations below. Apart because every verb reads them, and
 //! because they are read in integers: a count that passed through an `f64` may be another count.
 //!
 //! | written | is |
@@ -10,10 +10,8 @@
 //! The functions that read return their error as text, because that is what clap wants of a value parser.
 
 mod duration;
-mod share;
 
 pub use duration::duration;
-pub use share::{CountOrShare, count_or_share};
 
 /// What may follow the digits of a count. The longer suffixes first: `Mi` also ends in a letter that none else has,
 /// but `M` is the beginning of it.

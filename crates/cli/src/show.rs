@@ -137,7 +137,11 @@ pub(crate) fn seconds(seconds: f64) -> String {
 
 /// Shards in order as `shard 4`, or `shards 0-3, 7, 9-10`.
 pub(crate) fn shards(numbers: &[u32]) -> String {
-    let what = if numbers.len() == 1 { "shard" } else { "shards" };
+    let what = if numbers.len() == 1 {
+        "shard"
+    } else {
+        "shards"
+    };
     format!("{what} {}", ranges(numbers))
 }
 

@@ -179,7 +179,6 @@ pub(crate) struct Worker {
     pool: Pool,
     executable: Executable,
     scheduler: Option<Scheduler>,
-    control: Arc<Control>,
     allow_other_build: bool,
     show_progress: bool,
 }
@@ -195,7 +194,6 @@ impl Worker {
                 error,
             })?,
             scheduler,
-            control: Arc::new(Control::new()),
             allow_other_build: flags.allow_other_build,
             show_progress: !flags.no_progress,
         })
@@ -215,6 +213,7 @@ impl Worker {
     ) -> Result<Worked, CliError> {
         let (segment, grid) = run.segment_of(shard)?;
         let samples = grid.samples_in(grid.shard(shard - segment.first_shard, segment.shards));
+        let control = Arc::new(Control::new());
         let options = WorkOptions {
             pool: self.pool.clone(),
             threads_source: self.threads.source.clone(),
@@ -222,7 +221,7 @@ impl Worker {
             allow_other_build: self.allow_other_build,
             failed_samples,
             scheduler: self.scheduler.clone(),
-            control: Arc::clone(&self.control),
+            control: Arc::clone(&control),
         };
         let _progress = self.show_progress.then(|| {
             let what = if run.shards() == 1 {
@@ -230,9 +229,9 @@ impl Worker {
             } else {
                 format!("shard {shard}")
             };
-            Progress::show(Arc::clone(&self.control), samples, what)
+            Progress::show(Arc::clone(&control), samples, what)
         });
-        let stopper = tokio::spawn(stop_when_asked(Arc::clone(&self.control)));
+        let stopper = tokio::spawn(stop_when_asked(control));
         let worked = croupier_run::work(run, kernel, shard, &options).await;
         stopper.abort();
         Ok(worked?)
