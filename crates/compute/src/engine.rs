@@ -7,7 +7,9 @@
 //! depends on who stole what.)
 
 mod block;
+mod care;
 mod dealer;
+mod explain;
 mod ledger;
 mod panics;
 mod pool;
@@ -194,7 +196,7 @@ pub fn run<K: Kernel>(
         Some(verdict) if control.is_stopped() && dealer.has_before(verdict.block) => {
             Ok(Ended::Stopped)
         }
-        Some(verdict) => Err(pool.install(|| block::explain(work, verdict))),
+        Some(verdict) => Err(pool.install(|| explain::explain(work, verdict))),
         None if control.is_stopped() => Ok(Ended::Stopped),
         None => Ok(Ended::Done),
     }

@@ -1,9 +1,6 @@
 //! One block, in order, on one thread.
 //!
-//! A block is first run as fast as it goes. If anything fails, it is run again with care: each sample
-//! first on a copy of the stream and a tally of its own, and only if that went well for real. So a
-//! failed sample leaves nothing behind, costs nothing where there is none, and the samples after it
-//! draw from where it stopped.
+//! A block is run as fast as it goes. Only if anything fails, it is run again, [`with_care`].
 
 use std::ops::Range;
 
@@ -14,8 +11,7 @@ use crate::{
     Tally,
 };
 
-use super::Work;
-use super::ledger::Verdict;
+use super::care::with_care;
 use super::panics::{Caught, catch};
 
 /// A block that can't be kept, not even without some of its samples.
@@ -25,7 +21,7 @@ pub(super) struct BlockFailure {
 }
 
 impl BlockFailure {
-    fn in_block(self, grid: &Grid, block: u64) -> KernelFailure {
+    pub(super) fn in_block(self, grid: &Grid, block: u64) -> KernelFailure {
         KernelFailure::Block {
             block,
             samples: grid.samples_of(block),
@@ -111,65 +107,8 @@ pub(super) fn run<K: Kernel>(
     })
 }
 
-/// Says which sample from the start of the verdict's block on is one too many.
-///
-/// Of blocks that need not run again it is known by tree node how many samples failed. So where the
-/// block begins such a node, the sample may lie in a later one of its blocks.
-pub(super) fn explain<K: Kernel>(work: &Work<'_, K>, verdict: Verdict) -> KernelFailure {
-    let block = verdict.block;
-    if let Some(why) = verdict.refused {
-        return why.in_block(&work.grid, block);
-    }
-    let mut allowed = verdict.allowed_here;
-    let mut stream = Stream::new(work.seed);
-    for at in block..end_of_known(work, block) {
-        let mut too_many = None;
-        let outcome = run_telling(work.kernel, &work.grid, at, &mut stream, &mut |failed| {
-            if too_many.is_none() && failed.samples > allowed {
-                too_many = Some(failed);
-            } else {
-                allowed = allowed.saturating_sub(failed.samples);
-            }
-        });
-        match (outcome, too_many) {
-            (Err(failure), _) => return failure.in_block(&work.grid, at),
-            (Ok(_), Some(failed)) if failed.samples == 1 => {
-                return KernelFailure::Sample {
-                    sample: failed.first_sample,
-                    block: at,
-                    message: failed.message,
-                    allowed: work.allowed_failures,
-                };
-            }
-            (Ok(_), Some(failed)) => {
-                return KernelFailure::Block {
-                    block: at,
-                    samples: work.grid.samples_of(at),
-                    message: failed.message,
-                };
-            }
-            (Ok(_), None) => {}
-        }
-    }
-    let first = work.grid.samples_of(block).start;
-    not_reproducible(first, "fewer of its samples failed").in_block(&work.grid, block)
-}
-
-/// One past the last block that what is known to have failed at `block` may be about.
-fn end_of_known<K>(work: &Work<'_, K>, block: u64) -> u64 {
-    if work.blocks.iter().any(|blocks| blocks.contains(&block)) {
-        return block + 1;
-    }
-    let others = work.failed_before.iter().map(|(first, _)| *first);
-    let to_run = work.blocks.iter().map(|blocks| blocks.start);
-    others
-        .chain(to_run)
-        .filter(|first| *first > block)
-        .fold(work.grid.blocks().end, u64::min)
-}
-
 /// Runs `block`, and tells of every failed sample in order.
-fn run_telling<K: Kernel>(
+pub(super) fn run_telling<K: Kernel>(
     kernel: &K,
     grid: &Grid,
     block: u64,
@@ -223,74 +162,8 @@ fn record<K: Kernel>(
     }
 }
 
-fn with_care<K: Kernel>(
-    kernel: &K,
-    samples: Range<u64>,
-    block: u64,
-    stream: &mut Stream<K::Rng>,
-    at_first: Caught,
-    tell: &mut dyn FnMut(FailedSamples),
-) -> Result<K::Tally, BlockFailure> {
-    let mut tally = catch(block, || Ok(kernel.tally()))?;
-    let mut failed = 0u64;
-    start(kernel, block, stream);
-    let mut ahead = stream.clone();
-    for sample in samples.clone() {
-        ahead.clone_from(stream);
-        match probe(kernel, block, sample, &mut ahead) {
-            Ok(_) => catch(block, || {
-                start_sample::<K>(sample, stream);
-                kernel.try_sample(sample, stream, &mut tally)
-            })
-            .map_err(|caught| not_reproducible(sample, &caught.message()))?,
-            Err(Caught::Failed(failure)) => {
-                failed += 1;
-                tell(FailedSamples {
-                    first_sample: sample,
-                    samples: 1,
-                    message: failure.to_string(),
-                });
-                std::mem::swap(stream, &mut ahead);
-            }
-            Err(Caught::NotImplemented) => {
-                return whole_block_failed(samples, tally, at_first, tell);
-            }
-        }
-    }
-    match catch(block, || Ok(tally.end_block()?)) {
-        Ok(()) if failed > 0 => Ok(tally),
-        Ok(()) => Err(not_reproducible(samples.start, &at_first.message())),
-        Err(caught) => Err(BlockFailure {
-            message: format!(
-                "every sample that did not fail is well alone, but together: {}",
-                caught.message()
-            ),
-        }),
-    }
-}
-
-/// Leaves out a block whose samples can't be told apart, since its kernel has a block loop only.
-fn whole_block_failed<T>(
-    samples: Range<u64>,
-    empty: T,
-    at_first: Caught,
-    tell: &mut dyn FnMut(FailedSamples),
-) -> Result<T, BlockFailure> {
-    match at_first {
-        Caught::Failed(failure) => {
-            tell(FailedSamples {
-                first_sample: samples.start,
-                samples: samples.end - samples.start,
-                message: failure.to_string(),
-            });
-            Ok(empty)
-        }
-        Caught::NotImplemented => Err(at_first.into()),
-    }
-}
-
 /// Runs one sample into a tally of its own.
-fn probe<K: Kernel>(
+pub(super) fn probe<K: Kernel>(
     kernel: &K,
     block: u64,
     sample: u64,
@@ -305,20 +178,12 @@ fn probe<K: Kernel>(
     })
 }
 
-fn start<K: Kernel>(_: &K, block: u64, stream: &mut Stream<K::Rng>) {
+pub(super) fn start<K: Kernel>(_: &K, block: u64, stream: &mut Stream<K::Rng>) {
     stream.start(StreamNumber::new(Domain::Block, block));
 }
 
-fn start_sample<K: Kernel>(sample: u64, stream: &mut Stream<K::Rng>) {
+pub(super) fn start_sample<K: Kernel>(sample: u64, stream: &mut Stream<K::Rng>) {
     if K::STREAMS == StreamPer::Sample {
         stream.start(StreamNumber::new(Domain::Sample, sample));
-    }
-}
-
-fn not_reproducible(sample: u64, what: &str) -> BlockFailure {
-    BlockFailure {
-        message: format!(
-            "the block behaved differently when it was repeated (from sample {sample} on: {what}); a kernel must depend on nothing but its parameters, the sample's number and its stream"
-        ),
     }
 }

@@ -12,7 +12,8 @@ use crate::kernels::{Fault, Faulty, PerSample, SEED, bits, grid, run};
 
 #[test]
 fn every_kind_of_failure_leaves_nothing_behind() {
-    let kinds: [(fn(u64) -> Fault, &str); 6] = [
+    type Kind = (fn(u64) -> Fault, &'static str);
+    let kinds: [Kind; 6] = [
         (
             |sample| at_37(sample, Fault::ErrorAtOnce),
             "refused at once",
@@ -254,7 +255,11 @@ impl Kernel for Wide {
     }
 
     fn sample(&self, sample: u64, _: &mut Stream<ChaCha8Rng>, tally: &mut Mean) {
-        tally.record(if sample % 2 == 0 { 1e200 } else { -1e200 });
+        tally.record(if sample.is_multiple_of(2) {
+            1e200
+        } else {
+            -1e200
+        });
     }
 }
 
