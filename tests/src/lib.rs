@@ -1,4 +1,5 @@
-//! Test support.
+//! What the tests stand on: programs as child processes, and a server that fails on demand.
 
+pub mod program;
 /// An S3 server in this process, with faults on demand.
 pub mod s3;
