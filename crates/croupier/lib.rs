@@ -73,3 +73,8 @@ pub use run::Run;
 pub use clap;
 pub use rand;
 pub use serde;
+
+/// The README's Rust, so that `cargo test` compiles it.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
