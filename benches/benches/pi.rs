@@ -159,4 +159,19 @@ fn main() {
             }),
         );
     }
+    if cores > 1 {
+        let [one, two] = [1, 2].map(|threads| Pool::new(threads).expect("threads"));
+        compare(
+            budget,
+            "pi by Mean, two threads against one",
+            SAMPLES,
+            "at most 0.526, which is 1.9 times as fast, where two cores are quiet",
+            Way::new("two", || {
+                black_box(through_the_engine(&Pi, &two));
+            }),
+            Way::new("one", || {
+                black_box(through_the_engine(&Pi, &one));
+            }),
+        );
+    }
 }

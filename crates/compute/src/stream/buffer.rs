@@ -1,16 +1,17 @@
 //! A word buffer over ChaCha: the bare generator's bits, handed out faster.
 //!
-//! The bare generator looks at its buffer's end every 64 words. This one fills longer stretches at
-//! once, beginning with 64 words so that a stream per sample pays for no more than it draws, and
-//! doubling from one fill to the next. Words are kept as little-endian bytes at the buffer's end, so
-//! that taking eight of them is one load and the end is a constant.
+//! The bare generator looks at its buffer's end every 64 words, and this one at longer stretches once
+//! a stream has shown that it is long: a fill is an eighth of what the stream has had, so that no more
+//! than that is made in vain where a stream ends, which is what a stream per sample does all the time.
+//! Words are kept as little-endian bytes at the buffer's end, so that taking eight of them is one load
+//! and the end is a constant.
 
 use std::convert::Infallible;
 
 use rand::{Rng, TryRng};
 
-/// The first fill: what the bare generator makes at once.
-const FIRST_FILL_BYTES: usize = 256;
+/// The shortest fill, and what all are multiples of: what the bare generator makes at once.
+const SHORTEST_FILL_BYTES: usize = 256;
 /// The longest fill; more is no faster and leaves the first-level cache to the kernel.
 const CAPACITY_BYTES: usize = 4096;
 
@@ -20,7 +21,8 @@ pub struct Buffered<R> {
     bytes: Box<[u8; CAPACITY_BYTES]>,
     /// Where the next word begins; at the capacity nothing is left.
     next: usize,
-    next_fill_bytes: usize,
+    /// How much this stream was filled with so far.
+    filled_bytes: usize,
 }
 
 impl<R: Rng> Buffered<R> {
@@ -29,7 +31,7 @@ impl<R: Rng> Buffered<R> {
             source,
             bytes: Box::new([0; CAPACITY_BYTES]),
             next: CAPACITY_BYTES,
-            next_fill_bytes: FIRST_FILL_BYTES,
+            filled_bytes: 0,
         }
     }
 
@@ -38,7 +40,7 @@ impl<R: Rng> Buffered<R> {
     pub(super) fn restart(&mut self, seek: impl FnOnce(&mut R)) {
         seek(&mut self.source);
         self.next = CAPACITY_BYTES;
-        self.next_fill_bytes = FIRST_FILL_BYTES;
+        self.filled_bytes = 0;
     }
 
     #[inline]
@@ -51,9 +53,11 @@ impl<R: Rng> Buffered<R> {
     #[cold]
     #[inline(never)]
     fn refill(&mut self) {
-        self.next = CAPACITY_BYTES - self.next_fill_bytes;
+        let eighth = self.filled_bytes / 8 / SHORTEST_FILL_BYTES * SHORTEST_FILL_BYTES;
+        let fill_bytes = eighth.clamp(SHORTEST_FILL_BYTES, CAPACITY_BYTES);
+        self.next = CAPACITY_BYTES - fill_bytes;
         self.source.fill_bytes(&mut self.bytes[self.next..]);
-        self.next_fill_bytes = (2 * self.next_fill_bytes).min(CAPACITY_BYTES);
+        self.filled_bytes = self.filled_bytes.saturating_add(fill_bytes);
     }
 
     #[cold]
@@ -79,7 +83,7 @@ impl<R: Clone> Clone for Buffered<R> {
         self.source.clone_from(&source.source);
         self.bytes[source.next..].copy_from_slice(&source.bytes[source.next..]);
         self.next = source.next;
-        self.next_fill_bytes = source.next_fill_bytes;
+        self.filled_bytes = source.filled_bytes;
     }
 }
 
@@ -175,5 +179,46 @@ mod tests {
                 prop_assert_eq!(draw(&mut bare, what), draw(&mut buffered, what));
             }
         }
+    }
+
+    #[test]
+    fn copies_and_restarts_stand_where_they_should() {
+        for words in [0, 1, 63, 64, 65, 500, 5000] {
+            let mut original = Buffered::new(ChaCha8Rng::from_seed([3; 32]));
+            let mut copy = Buffered::new(ChaCha8Rng::from_seed([4; 32]));
+            for _ in 0..words {
+                original.next_u32();
+            }
+            for _ in 0..5000 - words {
+                copy.next_u32();
+            }
+            copy.clone_from(&original);
+            let mut fresh = original.clone();
+            for _ in 0..3000 {
+                let word = original.next_u64();
+                assert_eq!((copy.next_u64(), fresh.next_u64()), (word, word));
+            }
+            copy.restart(|source| *source = ChaCha8Rng::from_seed([5; 32]));
+            let mut bare = ChaCha8Rng::from_seed([5; 32]);
+            for _ in 0..3000 {
+                assert_eq!(copy.next_u64(), bare.next_u64());
+            }
+        }
+    }
+
+    #[test]
+    fn little_is_made_in_vain() {
+        let mut buffered = Buffered::new(ChaCha8Rng::from_seed([3; 32]));
+        for drawn_bytes in (8..300_000usize).step_by(8) {
+            buffered.next_u64();
+            let most = (drawn_bytes + drawn_bytes / 8).next_multiple_of(SHORTEST_FILL_BYTES);
+            assert!(
+                buffered.filled_bytes <= most,
+                "{} bytes made for {drawn_bytes}",
+                buffered.filled_bytes
+            );
+        }
+        assert_eq!(buffered.filled_bytes % SHORTEST_FILL_BYTES, 0);
+        assert!(buffered.filled_bytes >= 300_000 - 8);
     }
 }
