@@ -37,10 +37,12 @@ pub struct Manifest {
 }
 
 /// A planned range of blocks and how it is dealt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Segment {
     /// The format of this file.
     pub format: u32,
+    /// The release of Croupier that wrote it.
+    pub croupier: String,
     /// The first block.
     pub first_block: u64,
     /// One past the last sample, counted over the whole run.

@@ -19,7 +19,9 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::{FieldRef, Schema, SchemaRef};
-use arrow::ipc::writer::FileWriter;
+use arrow::error::ArrowError;
+use arrow::ipc::MetadataVersion;
+use arrow::ipc::writer::{FileWriter, IpcWriteOptions};
 use bytes::Bytes;
 use croupier_compute::{Node, Tally};
 
@@ -202,7 +204,8 @@ impl<T: Tally> PartialFormat<T> {
             let batch = serde_arrow::to_record_batch(&self.fields, &rows)?;
             let schema = Schema::new_with_metadata(self.fields.clone(), metadata);
             let batch = RecordBatch::try_new(Arc::new(schema), batch.columns().to_vec())?;
-            let mut writer = FileWriter::try_new(Vec::new(), &batch.schema())?;
+            let mut writer =
+                FileWriter::try_new_with_options(Vec::new(), &batch.schema(), compact()?)?;
             writer.write(&batch)?;
             Ok(writer.into_inner()?)
         };
@@ -276,4 +279,10 @@ impl<T: Tally> PartialFormat<T> {
             Err(PartialError::Foreign(differences))
         }
     }
+}
+
+/// Most partials have a few rows: with Arrow's usual padding to 64 bytes a column they would be padding.
+fn compact() -> Result<IpcWriteOptions, ArrowError> {
+    const ALIGNMENT_BYTES: usize = 8;
+    IpcWriteOptions::try_new(ALIGNMENT_BYTES, false, MetadataVersion::V5)
 }

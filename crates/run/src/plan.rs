@@ -88,7 +88,7 @@ impl StoredRun {
                     self.shards().saturating_sub(1)
                 ))
             })?;
-        Ok((*segment, segment.grid(&self.manifest.identity)?))
+        Ok((segment.clone(), segment.grid(&self.manifest.identity)?))
     }
 
     /// One past the run's last sample.
@@ -252,6 +252,7 @@ fn first_segment(plan: &Plan) -> Result<Segment, Error> {
     }
     Ok(Segment {
         format: FORMAT,
+        croupier: env!("CARGO_PKG_VERSION").to_owned(),
         first_block: 0,
         end_sample: plan.samples,
         first_shard: 0,

@@ -17,7 +17,7 @@ pub struct ReduceOptions {
     pub failed_samples: Option<FailedSamplesLimit>,
     /// Leave out partials of other runs instead of stopping at them.
     pub skip_foreign: bool,
-    /// How many objects are fetched at once.
+    /// How many objects are fetched at once, from 1 to 1024.
     pub at_once: usize,
     /// The confidence level of intervals.
     pub level: f64,
@@ -79,8 +79,9 @@ pub async fn reduce<K: Kernel>(
             options.level
         )));
     }
-    let attempts = Attempts::read(&*run.store, options.at_once).await?;
-    let merged = merge::merge::<K::Tally>(run, options).await?;
+    let at_once = options.at_once.clamp(1, 1024);
+    let attempts = Attempts::read(&*run.store, at_once).await?;
+    let merged = merge::merge::<K::Tally>(run, at_once, options.skip_foreign).await?;
     let (report, verdict) = summary::report::<K>(run, options, &attempts, &merged);
     let uri = results::write(run, &report, merged.node.as_ref(), &merged.sources).await?;
     Ok(Reduced {

@@ -10,7 +10,7 @@ use crate::inventory::Inventory;
 use crate::layout::PartialName;
 use crate::report::Warning;
 use crate::shard::{Place, ShardContent, ShardReader, holes};
-use crate::{Digest, Error, ReduceOptions, StoredRun, content_digest};
+use crate::{Digest, Error, StoredRun, content_digest};
 
 /// What came of reading and merging.
 pub(super) struct Merged<T> {
@@ -30,10 +30,11 @@ pub(super) struct Merged<T> {
 
 pub(super) async fn merge<T: Tally>(
     run: &StoredRun,
-    options: &ReduceOptions,
+    at_once: usize,
+    skip_foreign: bool,
 ) -> Result<Merged<T>, Error> {
     let inventory = Inventory::of(run).await?;
-    let reader = Arc::new(ShardReader::<T>::new(run, options.skip_foreign)?);
+    let reader = Arc::new(ShardReader::<T>::new(run, skip_foreign)?);
     let mut segments = Vec::with_capacity(run.segments.len());
     for segment in &run.segments {
         segments.push((segment, segment.grid(&run.manifest.identity)?));
@@ -68,7 +69,7 @@ pub(super) async fn merge<T: Tally>(
                     })
             }
         })
-        .buffered(inventory.at_once(options.at_once));
+        .buffered(inventory.at_once(at_once));
 
     let mut merging = Merging::new(&inventory);
     while let Some(next) = contents.next().await {

@@ -56,10 +56,12 @@ impl EstimateReport {
                     .filter_map(move |(what, value)| match value {
                         Some(value) if value.is_finite() => None,
                         Some(value) => {
-                            Some(format!("`{name}` has {what} of {value}: it is left out"))
+                            Some(format!("the {what} of `{name}` is {value}: it is left out"))
                         }
                         None if is_noted => None,
-                        None => Some(format!("`{name}` has no {what}: its tally gives none")),
+                        None => Some(format!(
+                            "the {what} of `{name}` is not known: its tally gives none"
+                        )),
                     })
             })
             .collect()
