@@ -5,6 +5,10 @@
 //! blocks the lowest is known. Merging goes along the canonical tree wherever a block ran, so none of
 //! this can be seen in the bits. (Rayon's own `reduce` and `sum` are not used: on floats their result
 //! depends on who stole what.)
+//!
+//! Tallies alive at once, with t threads and n blocks: t x (1 + log2 n) at most, stragglers or not. A
+//! range that begins inside larger nodes of the tree leaves up to log2 n more, which merge with nothing
+//! that is here; a thread that repeats a block with care has one more, and each witness is one.
 
 mod block;
 mod care;
