@@ -18,7 +18,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::{FieldRef, Schema, SchemaRef};
+use arrow::datatypes::{FieldRef, Schema};
 use arrow::error::ArrowError;
 use arrow::ipc::MetadataVersion;
 use arrow::ipc::writer::{FileWriter, IpcWriteOptions};
@@ -30,6 +30,7 @@ use crate::{Digest, Error, Identity};
 pub(crate) use columns::columns;
 
 use bounds::File;
+use columns::Columns;
 use row::Row;
 
 /// The format of partials that this release writes, and the latest it reads.
@@ -47,7 +48,7 @@ pub struct PartialFormat<T> {
     /// The identity as it stands in files.
     identity_text: String,
     fields: Vec<FieldRef>,
-    columns: SchemaRef,
+    columns: Columns,
     tally: PhantomData<fn() -> T>,
 }
 
@@ -108,7 +109,7 @@ impl<T: Tally> PartialFormat<T> {
         Ok(Self {
             identity: identity.clone(),
             identity_text,
-            columns: Arc::new(Schema::new(fields.clone())),
+            columns: Columns::new(fields.clone()),
             fields,
             tally: PhantomData,
         })

@@ -2,7 +2,7 @@
 //!
 //! Arrow's own file reader believes lengths in the file, asks for as much memory as they say, and
 //! makes a schema of whatever the file describes. Here the schema is never made: what the file says
-//! of its columns is compared with the columns it must have ([`columns`]), and each offset and length
+//! of its columns is compared with the columns it must have ([`Columns`]), and each offset and length
 //! with the bytes that are there. Arrow is then left to check the contents of buffers that lie inside
 //! the file one after the other, so what it may ask for is bounded by the file's size.
 
@@ -10,12 +10,12 @@ use std::collections::HashMap;
 
 use arrow::array::RecordBatch;
 use arrow::buffer::Buffer;
-use arrow::datatypes::SchemaRef;
 use arrow::ipc::reader::RecordBatchDecoder;
 use arrow::ipc::{Block, Endianness, Footer, Message, Schema, root_as_footer, root_as_message};
 use bytes::Bytes;
 
-use super::{PartialError, columns};
+use super::PartialError;
+use super::columns::Columns;
 
 const MAGIC: &[u8; 6] = b"ARROW1";
 /// The magic and two bytes of padding.
@@ -25,6 +25,8 @@ const TAIL_BYTES: usize = 10;
 /// A message begins with this mark and the length of its metadata.
 const CONTINUATION: &[u8; 4] = &[0xff; 4];
 const PREFIX_BYTES: usize = 8;
+/// Buffers begin at multiples of this, by Arrow's own rules.
+const ALIGNMENT_BYTES: i64 = 8;
 
 /// A file whose footer was verified.
 pub(super) struct File<'a> {
@@ -52,13 +54,12 @@ impl<'a> File<'a> {
     }
 
     /// The first way in which its columns are not `expected`.
-    pub(super) fn columns_differ(&self, expected: &SchemaRef) -> Option<String> {
-        let fields = self.schema.fields().into_iter().flatten();
-        columns::difference(fields, expected.fields(), "")
+    pub(super) fn columns_differ(&self, expected: &Columns) -> Option<String> {
+        expected.difference(self.schema.fields().into_iter().flatten())
     }
 
     /// Its one batch, of the columns `expected`.
-    pub(super) fn batch(&self, expected: &SchemaRef) -> Result<RecordBatch, PartialError> {
+    pub(super) fn batch(&self, expected: &Columns) -> Result<RecordBatch, PartialError> {
         if self.schema.endianness() != Endianness::Little {
             return Err(invalid("its numbers are big-endian"));
         }
@@ -74,14 +75,14 @@ impl<'a> File<'a> {
         let (metadata, body) =
             split(self.bytes, blocks.get(0)).ok_or_else(|| invalid("a batch beyond the file"))?;
         let message = root_as_message(&metadata).map_err(invalid)?;
-        check(&message, &body)?;
+        check(&message, &body, &expected.buffer_widths)?;
         let batch = message
             .header_as_record_batch()
             .ok_or_else(|| invalid("a batch that is none"))?;
         RecordBatchDecoder::try_new(
             &Buffer::from(body),
             batch,
-            expected.clone(),
+            expected.schema.clone(),
             &HashMap::new(),
             &message.version(),
         )
@@ -114,7 +115,7 @@ fn split(bytes: &Bytes, block: &Block) -> Option<(Bytes, Bytes)> {
 }
 
 /// Whether a batch's message claims no more than its body has.
-fn check(message: &Message<'_>, body: &Bytes) -> Result<(), PartialError> {
+fn check(message: &Message<'_>, body: &Bytes, widths: &[usize]) -> Result<(), PartialError> {
     let batch = message
         .header_as_record_batch()
         .ok_or_else(|| invalid("a batch that is none"))?;
@@ -133,14 +134,19 @@ fn check(message: &Message<'_>, body: &Bytes) -> Result<(), PartialError> {
     {
         return Err(invalid("more rows than bytes"));
     }
-    // One after the other: where buffers overlapped, copies of them could be larger than the file.
     let buffers = batch.buffers().ok_or_else(|| invalid("no buffers"))?;
+    if buffers.len() != widths.len() {
+        return Err(invalid("another number of buffers than its columns have"));
+    }
+    // One after the other: where buffers overlapped, copies of them could be larger than the file.
     let mut end = 0;
-    for buffer in buffers {
-        if buffer.offset() < end || buffer.length() < 0 {
-            return Err(invalid("buffers that overlap or are out of order"));
+    for (buffer, width) in buffers.iter().zip(widths) {
+        let (start, length) = (buffer.offset(), buffer.length());
+        let is_aligned = start % ALIGNMENT_BYTES == 0 && length % *width as i64 == 0;
+        if start < end || length < 0 || !is_aligned {
+            return Err(invalid("buffers that overlap, or end inside an element"));
         }
-        end = buffer.offset().saturating_add(buffer.length());
+        end = start.saturating_add(length);
     }
     if end > body_bytes {
         return Err(invalid("a buffer beyond its body"));

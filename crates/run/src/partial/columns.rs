@@ -1,6 +1,8 @@
 //! The columns of a tally's rows, and how those of a file differ from them.
 
-use arrow::datatypes::{DataType, Field, FieldRef, Fields};
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema, SchemaRef};
 use arrow::ipc::{self, Precision, Type};
 use croupier_compute::Tally;
 use serde_arrow::schema::{SchemaLike, TracingOptions};
@@ -25,16 +27,58 @@ pub(crate) fn columns<T: Tally>() -> Result<Vec<FieldRef>, Error> {
         ))
     };
     let fields = Vec::<FieldRef>::from_type::<Row<T>>(options)
-        .map_err(|error| refused(error.to_string()))?;
+        .map_err(|error| refused(in_few_words(&error.to_string())))?;
     match fields.iter().find_map(|field| unsupported(field, "")) {
         Some(reason) => Err(refused(reason)),
         None => Ok(fields),
     }
 }
 
+/// The columns that files must have, and what is known of their buffers.
+#[derive(Debug)]
+pub(super) struct Columns {
+    pub(super) schema: SchemaRef,
+    /// Of each buffer in a batch, how many bytes one of its elements takes; 1 for bits.
+    pub(super) buffer_widths: Vec<usize>,
+}
+
+impl Columns {
+    pub(super) fn new(fields: Vec<FieldRef>) -> Self {
+        let mut buffer_widths = Vec::new();
+        for field in &fields {
+            add_buffer_widths(field, &mut buffer_widths);
+        }
+        Self {
+            schema: Arc::new(Schema::new(fields)),
+            buffer_widths,
+        }
+    }
+
+    /// The first way in which the columns `found` in a file are others.
+    pub(super) fn difference<'a>(
+        &self,
+        found: impl Iterator<Item = ipc::Field<'a>>,
+    ) -> Option<String> {
+        difference(found, self.schema.fields(), "")
+    }
+}
+
+/// What serde_arrow says of a type, without its advice on options that are not an author's to set.
+fn in_few_words(text: &str) -> String {
+    let text = text.strip_prefix("Error: ").unwrap_or(text);
+    let what = text.split(['.', '(']).next().unwrap_or(text).trim_end();
+    let path = text
+        .split_once("path: \"$.")
+        .and_then(|(_, rest)| rest.split('"').next());
+    match path {
+        Some(path) => format!("{what}, at {path}"),
+        None => what.to_owned(),
+    }
+}
+
 /// The first way in which the columns `found` in a file are not `expected`. Names what is found in
 /// few words, whatever it is.
-pub(super) fn difference<'a>(
+fn difference<'a>(
     mut found: impl Iterator<Item = ipc::Field<'a>>,
     expected: &Fields,
     within: &str,
@@ -119,6 +163,22 @@ fn unsupported(field: &Field, within: &str) -> Option<String> {
             .iter()
             .find_map(|child| unsupported(child, &path)),
         other => Some(format!("{path} would be a column of type {other}")),
+    }
+}
+
+/// A column's buffers: what is null, then offsets or values, then those of its children.
+fn add_buffer_widths(field: &Field, widths: &mut Vec<usize>) {
+    const BITS: usize = 1;
+    const OFFSET: usize = size_of::<i32>();
+    widths.push(BITS);
+    match field.data_type() {
+        DataType::Utf8 => widths.extend([OFFSET, 1]),
+        DataType::List(_) => widths.push(OFFSET),
+        DataType::Struct(_) => {}
+        scalar => widths.push(scalar.primitive_width().unwrap_or(BITS)),
+    }
+    for child in &children_of(field) {
+        add_buffer_widths(child, widths);
     }
 }
 
