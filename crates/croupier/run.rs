@@ -151,7 +151,7 @@ impl<K: Kernel + Serialize> Run<K> {
                 ));
             }
         };
-        let (inputs, digests) = load_inputs::<K>(&self.inputs, &Options::default()).await?;
+        let (inputs, digests) = load_inputs(K::INPUTS, &self.inputs, &Options::default()).await?;
         self.kernel.prepare(&inputs).map_err(refused)?;
         let length = BlockLength::new(self.block.unwrap_or(K::BLOCK))?;
         let seed = match self.seed {

@@ -13,6 +13,7 @@ mod environment;
 mod error;
 pub mod exit;
 mod flags;
+mod kind;
 pub mod number;
 pub mod parameters;
 mod program;
@@ -24,4 +25,5 @@ pub mod threads;
 mod verbs;
 
 pub use error::CliError;
-pub use program::{Program, main};
+pub use kind::Program;
+pub use program::main;

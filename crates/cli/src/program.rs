@@ -4,29 +4,27 @@ use std::ffi::{OsStr, OsString};
 use std::process::ExitCode;
 
 use clap::{ArgMatches, Args, Command, FromArgMatches};
-use croupier_compute::{Kernel, engine, kernel_name};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use croupier_compute::engine;
 
 use crate::exit::Exit;
 use crate::flags::{
     LsVerb, PlanVerb, ReduceVerb, ReplayVerb, RmVerb, RunVerb, ShardVerb, StatusVerb, VerifyVerb,
 };
+use crate::kind::{Kind, KindOf, Program};
 use crate::parameters::{
     JsonFlags, JsonText, ParametersError, find_collisions, leaf_of, parse, peek,
     set_environment_names,
 };
 use crate::{CliError, environment, verbs};
 
-/// A kernel that can be called from the command line: its parameters are flags, and are stored with a run.
-pub trait Program: Kernel + Args + Serialize + DeserializeOwned {}
-
-impl<K: Kernel + Args + Serialize + DeserializeOwned> Program for K {}
-
 /// The `main` of a program with the kernel `K`: every verb of the command line.
 pub fn main<K: Program>() -> ExitCode {
+    run_to_exit(&KindOf::<K>::new())
+}
+
+fn run_to_exit(kind: &dyn Kind) -> ExitCode {
     engine::note_kernel_panics();
-    let exit = match call::<K>(environment::arguments()) {
+    let exit = match call(kind, environment::arguments()) {
         Ok(exit) => exit,
         // Help and version are no errors; clap knows where each of its texts goes.
         Err(CliError::Parameters(ParametersError::CommandLine(error))) => {
@@ -45,7 +43,7 @@ pub fn main<K: Program>() -> ExitCode {
     exit.into()
 }
 
-fn call<K: Program>(mut arguments: Vec<OsString>) -> Result<Exit, CliError> {
+fn call(kind: &dyn Kind, mut arguments: Vec<OsString>) -> Result<Exit, CliError> {
     let is_verb = |argument: &OsString| {
         let is_flag = argument.as_encoded_bytes().starts_with(b"-");
         !is_flag || ["-h", "--help", "-V", "--version"].contains(&argument.to_str().unwrap_or(""))
@@ -54,7 +52,7 @@ fn call<K: Program>(mut arguments: Vec<OsString>) -> Result<Exit, CliError> {
         let at = arguments.len().min(1);
         arguments.insert(at, OsString::from("run"));
     }
-    check_names::<K>()?;
+    check_names(kind)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -63,33 +61,37 @@ fn call<K: Program>(mut arguments: Vec<OsString>) -> Result<Exit, CliError> {
             what: "no threads for input and output",
             error,
         })?;
-    let exit = runtime.block_on(dispatch::<K>(&arguments));
+    let exit = runtime.block_on(dispatch(kind, &arguments));
     // A block in hand of a worker that was stopped is dropped, not waited for.
     runtime.shutdown_background();
     exit
 }
 
-async fn dispatch<K: Program>(arguments: &[OsString]) -> Result<Exit, CliError> {
-    let name = program_name::<K>(arguments.first().map(OsString::as_os_str));
-    let matches = parsed::<K>(&name, arguments).await?;
+async fn dispatch(kind: &dyn Kind, arguments: &[OsString]) -> Result<Exit, CliError> {
+    let name = program_name(kind, arguments.first().map(OsString::as_os_str));
+    let matches = parsed(kind, &name, arguments).await?;
     let (verb, leaf) = leaf_of(&matches);
     match verb.as_slice() {
-        ["run"] => verbs::run::<K>(leaf, &flags::<RunVerb>(leaf)?, arguments).await,
-        ["plan"] => verbs::plan::<K>(leaf, &flags::<PlanVerb>(leaf)?).await,
-        ["shard"] => verbs::shard::<K>(leaf, &flags::<ShardVerb>(leaf)?).await,
-        ["reduce"] => verbs::reduce::<K>(&flags::<ReduceVerb>(leaf)?).await,
+        ["run"] => verbs::run(kind, leaf, &flags::<RunVerb>(leaf)?, arguments).await,
+        ["plan"] => verbs::plan(kind, leaf, &flags::<PlanVerb>(leaf)?).await,
+        ["shard"] => verbs::shard(kind, leaf, &flags::<ShardVerb>(leaf)?).await,
+        ["reduce"] => verbs::reduce(kind, &flags::<ReduceVerb>(leaf)?).await,
         ["status"] => verbs::status(&flags::<StatusVerb>(leaf)?).await,
         ["ls"] => verbs::ls(&flags::<LsVerb>(leaf)?).await,
         ["rm"] => verbs::rm(&flags::<RmVerb>(leaf)?).await,
-        ["verify"] => verbs::verify::<K>(&flags::<VerifyVerb>(leaf)?).await,
-        ["replay"] => verbs::replay::<K>(&flags::<ReplayVerb>(leaf)?).await,
+        ["verify"] => verbs::verify(kind, &flags::<VerifyVerb>(leaf)?).await,
+        ["replay"] => verbs::replay(kind, &flags::<ReplayVerb>(leaf)?).await,
         other => unreachable!("clap let the verb {other:?} through"),
     }
 }
 
 /// The command line with what `--kwargs` adds to it.
-async fn parsed<K: Program>(name: &str, arguments: &[OsString]) -> Result<ArgMatches, CliError> {
-    let command = set_environment_names(command::<K>(name, arguments));
+async fn parsed(
+    kind: &dyn Kind,
+    name: &str,
+    arguments: &[OsString],
+) -> Result<ArgMatches, CliError> {
+    let command = set_environment_names(command(kind, name, arguments));
     let seen = peek(&command, arguments)?;
     let (verbs, leaf) = leaf_of(&seen);
     let takes_kwargs = matches!(verbs.as_slice(), ["run" | "plan" | "shard"]);
@@ -103,7 +105,7 @@ async fn parsed<K: Program>(name: &str, arguments: &[OsString]) -> Result<ArgMat
         Some(uri) => {
             let bytes = croupier_store::read(uri, &croupier_store::Options::default()).await?;
             let text = JsonText::from_bytes(uri.clone(), bytes.to_vec())?;
-            JsonFlags::read(&K::augment_args(Command::new("kernel")), &text)?
+            JsonFlags::read(&kind.augment(Command::new("kernel")), &text)?
         }
     };
     Ok(parse(&command, arguments, &json)?)
@@ -115,15 +117,15 @@ fn flags<F: FromArgMatches>(leaf: &ArgMatches) -> Result<F, CliError> {
 
 /// The command line's grammar. A `shard` of a run that is planned takes the parameters from the run,
 /// so none is required there.
-fn command<K: Program>(name: &str, arguments: &[OsString]) -> Command {
+fn command(kind: &dyn Kind, name: &str, arguments: &[OsString]) -> Command {
     let has_run = environment::variable("CROUPIER_RUN").is_some()
         || arguments.iter().any(|argument| {
             argument == "--run" || argument.as_encoded_bytes().starts_with(b"--run=")
         });
-    let parameters = |command: Command| K::augment_args(command.next_help_heading("Parameters"));
+    let parameters = |command: Command| kind.augment(command.next_help_heading("Parameters"));
     let shard = parameters(ShardVerb::augment_args(Command::new("shard")));
     let shard = if has_run {
-        let kernel = K::augment_args(Command::new("kernel"));
+        let kernel = kind.augment(Command::new("kernel"));
         let names: Vec<clap::Id> = kernel
             .get_arguments()
             .map(|argument| argument.get_id().clone())
@@ -175,7 +177,8 @@ fn command<K: Program>(name: &str, arguments: &[OsString]) -> Command {
         ),
     ];
     // The kernel's own documentation is the program's.
-    let about = K::augment_args(Command::new("kernel"))
+    let about = kind
+        .augment(Command::new("kernel"))
         .get_about()
         .map(ToString::to_string)
         .unwrap_or_default();
@@ -183,8 +186,8 @@ fn command<K: Program>(name: &str, arguments: &[OsString]) -> Command {
         .about(about)
         .version(format!(
             "{} {} (croupier {})",
-            kernel_name::<K>(),
-            K::VERSION,
+            kind.name(),
+            kind.version(),
             env!("CARGO_PKG_VERSION")
         ))
         .subcommand_required(true)
@@ -193,10 +196,10 @@ fn command<K: Program>(name: &str, arguments: &[OsString]) -> Command {
 }
 
 /// Refuses parameters that are named like our flags. Asked at every start: clap would merge the two.
-fn check_names<K: Program>() -> Result<(), CliError> {
+fn check_names(kind: &dyn Kind) -> Result<(), CliError> {
     let ours = ShardVerb::augment_args(RunVerb::augment_args(Command::new("ours")));
     let ours = set_environment_names(ours);
-    let kernels = set_environment_names(K::augment_args(Command::new("kernel")));
+    let kernels = set_environment_names(kind.augment(Command::new("kernel")));
     let collisions = find_collisions(&ours, &kernels);
     if collisions.is_empty() {
         return Ok(());
@@ -205,8 +208,8 @@ fn check_names<K: Program>() -> Result<(), CliError> {
     Err(CliError::Program(lines.join("\n")))
 }
 
-fn program_name<K: Program>(argument: Option<&OsStr>) -> String {
+fn program_name(kind: &dyn Kind, argument: Option<&OsStr>) -> String {
     argument
         .and_then(|path| std::path::Path::new(path).file_name())
-        .map_or_else(kernel_name::<K>, |name| name.to_string_lossy().into_owned())
+        .map_or_else(|| kind.name(), |name| name.to_string_lossy().into_owned())
 }

@@ -1,34 +1,34 @@
 //! From arguments, or from a run's manifest, to a kernel that is ready to draw samples.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-
 use chrono::Utc;
 use clap::ArgMatches;
-use croupier_compute::{BlockLength, Kernel, kernel_name};
-use croupier_run::{Identity, InputSource, Manifest, Plan, StoredRun, load_inputs};
+use croupier_compute::BlockLength;
+use croupier_run::{InputDigests, InputSource, Manifest, Plan, StoredRun, load_inputs};
 use croupier_store::Options;
 
 use crate::flags::{PlanFlags, StoreFlags};
-use crate::{CliError, Program, run_uri};
+use crate::kind::{Instance, Kind};
+use crate::{CliError, run_uri};
 
 /// A kernel that is validated and prepared, and the plan it was made for.
-pub(crate) struct Planned<K> {
-    pub(crate) kernel: Arc<K>,
+pub(crate) struct Planned {
+    pub(crate) kernel: Box<dyn Instance>,
     pub(crate) plan: Plan,
     pub(crate) name: String,
     pub(crate) seed_was_drawn: bool,
 }
 
 /// The kernel and the plan that the command line asks for.
-pub(crate) async fn from_flags<K: Program>(
+pub(crate) async fn from_flags(
+    kind: &dyn Kind,
     matches: &ArgMatches,
     flags: &PlanFlags,
     store: &StoreFlags,
-) -> Result<Planned<K>, CliError> {
-    let mut kernel =
-        K::from_arg_matches(matches).map_err(|error| CliError::Parameters(error.into()))?;
-    validate(&kernel)?;
+) -> Result<Planned, CliError> {
+    let mut kernel = kind
+        .from_flags(matches)
+        .map_err(|error| CliError::Parameters(error.into()))?;
+    validate(&*kernel)?;
     let samples = match (kernel.domain(), flags.samples) {
         (None, Some(samples)) => samples,
         (None, None) => {
@@ -45,16 +45,16 @@ pub(crate) async fn from_flags<K: Program>(
         }
     };
     let length =
-        BlockLength::new(flags.block.unwrap_or(K::BLOCK)).map_err(croupier_run::Error::from)?;
+        BlockLength::new(flags.block.unwrap_or(kind.block())).map_err(croupier_run::Error::from)?;
     let sources: InputSource = unique(&flags.input)?;
-    let digests = prepare(&mut kernel, &sources, &run_uri::options(store)).await?;
+    let digests = prepare(kind, &mut *kernel, &sources, &run_uri::options(store)).await?;
     let seed_was_drawn = flags.seed.is_none();
     let seed = match flags.seed {
         Some(seed) => seed,
         None => croupier_run::drawn_seed()?,
     };
     let plan = Plan {
-        identity: Identity::of(&kernel, seed, length, digests)?,
+        identity: kernel.identity(seed, length, digests)?,
         samples,
         shards: flags.shards.unwrap_or(1),
         inputs: sources,
@@ -68,11 +68,11 @@ pub(crate) async fn from_flags<K: Program>(
     }
     let name = match &flags.name {
         Some(name) => name.clone(),
-        None => default_name::<K>()?,
+        None => default_name(kind)?,
     };
     croupier_run::check_name(&name)?;
     Ok(Planned {
-        kernel: Arc::new(kernel),
+        kernel,
         plan,
         name,
         seed_was_drawn,
@@ -80,29 +80,30 @@ pub(crate) async fn from_flags<K: Program>(
 }
 
 /// The kernel of a run that is there. Inputs may be read from elsewhere: their digests count.
-pub(crate) async fn from_run<K: Program>(
+pub(crate) async fn from_run(
+    kind: &dyn Kind,
     run: &StoredRun,
     inputs: &[(String, String)],
     options: &Options,
-) -> Result<Arc<K>, CliError> {
-    let mut kernel: K = from_manifest(&run.manifest)?;
+) -> Result<Box<dyn Instance>, CliError> {
+    let mut kernel = from_manifest(kind, &run.manifest)?;
     let mut sources = run.manifest.inputs.clone();
     sources.extend(unique(inputs)?);
-    let digests = prepare(&mut kernel, &sources, options).await?;
-    check::<K>(&kernel, &run.manifest, digests, run)?;
-    Ok(Arc::new(kernel))
+    let digests = prepare(kind, &mut *kernel, &sources, options).await?;
+    check(&*kernel, &run.manifest, digests, run)?;
+    Ok(kernel)
 }
 
 /// Checks that a run is one of this program's, without reading its inputs.
-pub(crate) fn check_run<K: Program>(run: &StoredRun) -> Result<(), CliError> {
-    let kernel: K = from_manifest(&run.manifest)?;
+pub(crate) fn check_run(kind: &dyn Kind, run: &StoredRun) -> Result<(), CliError> {
+    let kernel = from_manifest(kind, &run.manifest)?;
     let digests = run.manifest.identity.inputs.clone();
-    check::<K>(&kernel, &run.manifest, digests, run)
+    check(&*kernel, &run.manifest, digests, run)
 }
 
-fn from_manifest<K: Program>(manifest: &Manifest) -> Result<K, CliError> {
+fn from_manifest(kind: &dyn Kind, manifest: &Manifest) -> Result<Box<dyn Instance>, CliError> {
     let identity = &manifest.identity;
-    let name = kernel_name::<K>();
+    let name = kind.name();
     if identity.kernel != name {
         return Err(foreign(
             &manifest.run,
@@ -112,24 +113,26 @@ fn from_manifest<K: Program>(manifest: &Manifest) -> Result<K, CliError> {
             )],
         ));
     }
-    let kernel: K = serde_json::from_value(identity.parameters.clone()).map_err(|error| {
-        foreign(
-            &manifest.run,
-            vec![format!("its parameters are not this program's: {error}")],
-        )
-    })?;
-    validate(&kernel)?;
+    let kernel = kind
+        .from_parameters(&identity.parameters)
+        .map_err(|error| {
+            foreign(
+                &manifest.run,
+                vec![format!("its parameters are not this program's: {error}")],
+            )
+        })?;
+    validate(&*kernel)?;
     Ok(kernel)
 }
 
-fn check<K: Program>(
-    kernel: &K,
+fn check(
+    kernel: &dyn Instance,
     manifest: &Manifest,
-    digests: BTreeMap<String, String>,
+    digests: InputDigests,
     run: &StoredRun,
 ) -> Result<(), CliError> {
     let planned = &manifest.identity;
-    let here = Identity::of(kernel, planned.seed, planned.block_length, digests)?;
+    let here = kernel.identity(planned.seed, planned.block_length, digests)?;
     let differences = planned.differences(&here);
     if differences.is_empty() {
         Ok(())
@@ -146,7 +149,7 @@ fn foreign(run: &str, differences: Vec<String>) -> CliError {
     })
 }
 
-fn validate<K: Kernel>(kernel: &K) -> Result<(), CliError> {
+fn validate(kernel: &dyn Instance) -> Result<(), CliError> {
     kernel.validate().map_err(|failure| CliError::Kernel {
         what: "the parameters are refused",
         failure,
@@ -154,12 +157,13 @@ fn validate<K: Kernel>(kernel: &K) -> Result<(), CliError> {
 }
 
 /// Loads the inputs into the kernel, and gives their digests.
-async fn prepare<K: Kernel>(
-    kernel: &mut K,
+async fn prepare(
+    kind: &dyn Kind,
+    kernel: &mut dyn Instance,
     sources: &InputSource,
     options: &Options,
-) -> Result<BTreeMap<String, String>, CliError> {
-    let (inputs, digests) = load_inputs::<K>(sources, options).await?;
+) -> Result<InputDigests, CliError> {
+    let (inputs, digests) = load_inputs(kind.inputs(), sources, options).await?;
     kernel
         .prepare(&inputs)
         .map_err(|failure| CliError::Kernel {
@@ -180,8 +184,8 @@ fn unique(inputs: &[(String, String)]) -> Result<InputSource, CliError> {
 }
 
 /// `<kernel>-<UTC>-<4 hex>`
-fn default_name<K: Kernel>() -> Result<String, CliError> {
+fn default_name(kind: &dyn Kind) -> Result<String, CliError> {
     let digits = croupier_run::drawn_seed()? & 0xffff;
     let time = Utc::now().format("%Y%m%dT%H%M%SZ");
-    Ok(format!("{}-{time}-{digits:04x}", kernel_name::<K>()))
+    Ok(format!("{}-{time}-{digits:04x}", kind.name()))
 }

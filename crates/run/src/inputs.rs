@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use croupier_compute::{Inputs, Kernel};
+use croupier_compute::Inputs;
 use croupier_store::Options;
 
 use crate::{Digest, Error};
@@ -10,16 +10,20 @@ use crate::{Digest, Error};
 /// Where each input is read from, by name.
 pub type InputSource = BTreeMap<String, String>;
 
-/// Reads the inputs `sources` for kernel `K`, and gives them with their SHA-256 by name.
+/// The SHA-256 of each input, by name.
+pub type InputDigests = BTreeMap<String, String>;
+
+/// Reads the inputs `sources` for a kernel that asks for `expected`, and gives them with their SHA-256 by name.
 ///
 /// # Errors
 ///
 /// Where names are not those the kernel asks for, or one can't be read.
-pub async fn load_inputs<K: Kernel>(
+pub async fn load_inputs(
+    expected: &[&str],
     sources: &InputSource,
     options: &Options,
-) -> Result<(Inputs, BTreeMap<String, String>), Error> {
-    for name in K::INPUTS {
+) -> Result<(Inputs, InputDigests), Error> {
+    for name in expected {
         if !sources.contains_key(*name) {
             return Err(Error::Input(format!(
                 "input {name:?} is missing: give it with --input {name}=URI"
@@ -28,9 +32,9 @@ pub async fn load_inputs<K: Kernel>(
     }
     if let Some(name) = sources
         .keys()
-        .find(|name| !K::INPUTS.contains(&name.as_str()))
+        .find(|name| !expected.contains(&name.as_str()))
     {
-        return Err(Error::Input(match K::INPUTS {
+        return Err(Error::Input(match expected {
             [] => format!("input {name:?}: this kernel takes no inputs"),
             names => format!(
                 "input {name:?} is unknown: this kernel takes {}",
@@ -39,7 +43,7 @@ pub async fn load_inputs<K: Kernel>(
         }));
     }
     let mut inputs = Vec::new();
-    let mut digests = BTreeMap::new();
+    let mut digests = InputDigests::new();
     for (name, uri) in sources {
         let bytes = croupier_store::read(uri, options).await?;
         digests.insert(name.clone(), Digest::of_bytes(&bytes).to_string());

@@ -42,7 +42,7 @@ pub use content::{Digest, content_digest};
 pub use error::Error;
 pub use executable::Executable;
 pub use identity::{Identity, first_not_finite};
-pub use inputs::{InputSource, load_inputs};
+pub use inputs::{InputDigests, InputSource, load_inputs};
 pub use inventory::{Inventory, ShardState};
 pub use layout::check_name;
 pub use machine::Machine;

@@ -6,9 +6,10 @@ use serde::Serialize;
 
 use crate::exit::Exit;
 use crate::flags::{PlanVerb, StoreFlags};
+use crate::kind::Kind;
 use crate::number::format_count;
 use crate::setup::{Planned, from_flags};
-use crate::{CliError, Program, run_uri, show};
+use crate::{CliError, run_uri, show};
 
 #[derive(Serialize)]
 struct PlanReport {
@@ -21,11 +22,12 @@ struct PlanReport {
     shards: u32,
 }
 
-pub(crate) async fn plan<K: Program>(
+pub(crate) async fn plan(
+    kind: &dyn Kind,
     matches: &ArgMatches,
     flags: &PlanVerb,
 ) -> Result<Exit, CliError> {
-    let planned = from_flags::<K>(matches, &flags.plan, &flags.store).await?;
+    let planned = from_flags(kind, matches, &flags.plan, &flags.store).await?;
     let (run, is_new) = place(&planned, &flags.store).await?;
     let length = run.manifest.identity.block_length;
     let report = PlanReport {
@@ -58,8 +60,8 @@ pub(crate) async fn plan<K: Program>(
 }
 
 /// Puts the plan into its store, or finds it there. Says what must be said about the store.
-pub(crate) async fn place<K>(
-    planned: &Planned<K>,
+pub(crate) async fn place(
+    planned: &Planned,
     flags: &StoreFlags,
 ) -> Result<(StoredRun, bool), CliError> {
     let store = run_uri::open_store(flags).await?;

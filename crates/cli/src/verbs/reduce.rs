@@ -4,12 +4,13 @@ use croupier_run::{ReduceOptions, StoredRun, Verdict};
 
 use crate::exit::Exit;
 use crate::flags::ReduceVerb;
+use crate::kind::Kind;
 use crate::setup::check_run;
-use crate::{CliError, Program, run_uri, show};
+use crate::{CliError, run_uri, show};
 
-pub(crate) async fn reduce<K: Program>(flags: &ReduceVerb) -> Result<Exit, CliError> {
+pub(crate) async fn reduce(kind: &dyn Kind, flags: &ReduceVerb) -> Result<Exit, CliError> {
     let run = run_uri::open_run(&flags.run).await?;
-    check_run::<K>(&run)?;
+    check_run(kind, &run)?;
     let options = ReduceOptions {
         policy: flags.policy,
         failed_samples: flags.failed_samples,
@@ -17,16 +18,17 @@ pub(crate) async fn reduce<K: Program>(flags: &ReduceVerb) -> Result<Exit, CliEr
         level: flags.level,
         ..ReduceOptions::default()
     };
-    print_reduced::<K>(&run, &options, flags.show.json).await
+    print_reduced(kind, &run, &options, flags.show.json).await
 }
 
 /// Reduces and prints.
-pub(crate) async fn print_reduced<K: Program>(
+pub(crate) async fn print_reduced(
+    kind: &dyn Kind,
     run: &StoredRun,
     options: &ReduceOptions,
     json: bool,
 ) -> Result<Exit, CliError> {
-    let reduced = croupier_run::reduce::<K>(run, options).await?;
+    let reduced = kind.reduce(run, options).await?;
     show::print(json, &reduced.report, |report| {
         show::report(report, reduced.uri.as_deref())
     });

@@ -1,13 +1,14 @@
 //! `replay`: runs one block or one sample again, and shows what it gives.
 
-use croupier_compute::{Estimates, Grid, Tally, engine};
+use croupier_compute::{Estimates, Grid};
 use croupier_run::EstimateReport;
 use serde::Serialize;
 
 use crate::exit::Exit;
 use crate::flags::ReplayVerb;
+use crate::kind::Kind;
 use crate::setup::from_run;
-use crate::{CliError, Program, run_uri, show};
+use crate::{CliError, run_uri, show};
 
 #[derive(Serialize)]
 struct ReplayReport {
@@ -20,9 +21,9 @@ struct ReplayReport {
     notes: Vec<String>,
 }
 
-pub(crate) async fn replay<K: Program>(flags: &ReplayVerb) -> Result<Exit, CliError> {
+pub(crate) async fn replay(kind: &dyn Kind, flags: &ReplayVerb) -> Result<Exit, CliError> {
     let run = run_uri::open_run(&flags.run).await?;
-    let kernel = from_run::<K>(&run, &[], &run_uri::options(&flags.run.store)).await?;
+    let kernel = from_run(kind, &run, &[], &run_uri::options(&flags.run.store)).await?;
     let identity = &run.manifest.identity;
     let length = identity.block_length;
     let grid = Grid::new(length, 0, run.samples()).map_err(croupier_run::Error::from)?;
@@ -44,20 +45,21 @@ pub(crate) async fn replay<K: Program>(flags: &ReplayVerb) -> Result<Exit, CliEr
     let mut failed = Vec::new();
     let mut estimates = Estimates::new(identity.kernel.clone(), 0.95);
     match flags.sample {
-        Some(sample) => match engine::replay_sample(&*kernel, seed, &grid, sample) {
-            Ok(tally) => tally.estimates(&mut estimates),
-            Err(failure) => failed.push(format!("sample {sample} (block {block}): {failure}")),
-        },
-        None => match engine::run_block(&*kernel, seed, &grid, block) {
-            Ok(node) => {
-                node.tally.estimates(&mut estimates);
-                failed.extend(node.failures.listed.iter().map(|one| {
-                    format!(
-                        "sample {} (block {block}): {}",
-                        one.first_sample, one.message
-                    )
-                }));
-            }
+        Some(sample) => {
+            let replayed = kernel.replay_sample(seed, &grid, sample, &mut estimates);
+            failed.extend(
+                replayed
+                    .err()
+                    .map(|failure| format!("sample {sample} (block {block}): {failure}")),
+            );
+        }
+        None => match kernel.replay_block(seed, &grid, block, &mut estimates) {
+            Ok(samples) => failed.extend(samples.iter().map(|one| {
+                format!(
+                    "sample {} (block {block}): {}",
+                    one.first_sample, one.message
+                )
+            })),
             Err(failure) => failed.push(failure.to_string()),
         },
     }

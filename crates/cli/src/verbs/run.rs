@@ -8,13 +8,15 @@ use croupier_run::{ReduceOptions, ShardState};
 
 use crate::exit::Exit;
 use crate::flags::RunVerb;
+use crate::kind::Kind;
 use crate::setup::from_flags;
 use crate::verbs::plan::place;
 use crate::verbs::reduce::print_reduced;
 use crate::verbs::shard::{Worker, advise};
-use crate::{CliError, Program, environment};
+use crate::{CliError, environment};
 
-pub(crate) async fn run<K: Program>(
+pub(crate) async fn run(
+    kind: &dyn Kind,
     matches: &ArgMatches,
     flags: &RunVerb,
     arguments: &[OsString],
@@ -28,7 +30,7 @@ pub(crate) async fn run<K: Program>(
             shard_line(arguments)
         )));
     }
-    let planned = from_flags::<K>(matches, &flags.plan, &flags.store).await?;
+    let planned = from_flags(kind, matches, &flags.plan, &flags.store).await?;
     let worker = Worker::new(&flags.work, None)?;
     let (run, is_new) = place(&planned, &flags.store).await?;
     if planned.seed_was_drawn {
@@ -48,7 +50,7 @@ pub(crate) async fn run<K: Program>(
         worker
             .work(
                 &run,
-                &planned.kernel,
+                &*planned.kernel,
                 shard,
                 Some(flags.plan.failed_samples),
             )
@@ -60,7 +62,7 @@ pub(crate) async fn run<K: Program>(
         failed_samples: Some(flags.plan.failed_samples),
         ..ReduceOptions::default()
     };
-    print_reduced::<K>(&run, &options, flags.show.json).await
+    print_reduced(kind, &run, &options, flags.show.json).await
 }
 
 /// The same call as an array's child.

@@ -7,7 +7,6 @@ use std::time::Duration;
 use clap::ArgMatches;
 use clap::parser::ValueSource;
 use croupier_compute::engine::{Control, Pool};
-use croupier_compute::kernel_name;
 use croupier_fleet::{Explicit, attempt, index};
 use croupier_run::{Executable, FailedSamplesLimit, Scheduler, StoredRun, WorkOptions, Worked};
 use rand::TryRng;
@@ -16,12 +15,13 @@ use serde::Serialize;
 
 use crate::exit::Exit;
 use crate::flags::{ShardVerb, WorkFlags};
+use crate::kind::{Instance, Kind};
 use crate::number::format_count;
 use crate::progress::Progress;
 use crate::setup::{from_flags, from_run};
 use crate::threads::{self, Machine, Threads};
 use crate::verbs::plan::place;
-use crate::{CliError, Program, environment, run_uri, show};
+use crate::{CliError, environment, run_uri, show};
 
 #[derive(Serialize)]
 struct ShardReport {
@@ -37,7 +37,8 @@ struct ShardReport {
     threads_source: String,
 }
 
-pub(crate) async fn shard<K: Program>(
+pub(crate) async fn shard(
+    kind: &dyn Kind,
     matches: &ArgMatches,
     flags: &ShardVerb,
 ) -> Result<Exit, CliError> {
@@ -49,10 +50,10 @@ pub(crate) async fn shard<K: Program>(
     }
     let (run, kernel) = match &flags.run {
         Some(run) => {
-            refuse_parameters::<K>(matches)?;
+            refuse_parameters(kind, matches)?;
             let run = run_uri::open_named(run, &flags.store).await?;
             let options = run_uri::options(&flags.store);
-            let kernel = from_run::<K>(&run, &flags.plan.input, &options).await?;
+            let kernel = from_run(kind, &run, &flags.plan.input, &options).await?;
             (run, kernel)
         }
         None => {
@@ -66,7 +67,7 @@ pub(crate) async fn shard<K: Program>(
                     "shards that plan need one --seed, the same for all of them".to_owned(),
                 ));
             }
-            let planned = from_flags::<K>(matches, &flags.plan, &flags.store).await?;
+            let planned = from_flags(kind, matches, &flags.plan, &flags.store).await?;
             let (run, _) = place(&planned, &flags.store).await?;
             (run, planned.kernel)
         }
@@ -74,7 +75,7 @@ pub(crate) async fn shard<K: Program>(
     worker.say_threads();
     let limit = given(matches, "failed_samples").then_some(flags.plan.failed_samples);
     let worked = worker
-        .work(&run, &kernel, shard, limit)
+        .work(&run, &*kernel, shard, limit)
         .await
         .map_err(|error| advise(error, &run, &environment::arguments()))?;
     let report = ShardReport {
@@ -130,8 +131,8 @@ fn given(matches: &ArgMatches, id: &str) -> bool {
 }
 
 /// With `--run` everything about the run comes from there, and a flag that says otherwise is a mistake.
-fn refuse_parameters<K: Program>(matches: &ArgMatches) -> Result<(), CliError> {
-    let kernel = K::augment_args(clap::Command::new("kernel"));
+fn refuse_parameters(kind: &dyn Kind, matches: &ArgMatches) -> Result<(), CliError> {
+    let kernel = kind.augment(clap::Command::new("kernel"));
     let parameters = kernel
         .get_arguments()
         .map(|argument| argument.get_id().as_str());
@@ -204,10 +205,10 @@ impl Worker {
     }
 
     /// Works on one shard, shows progress, and stops in time when asked to.
-    pub(crate) async fn work<K: Program>(
+    pub(crate) async fn work(
         &self,
         run: &StoredRun,
-        kernel: &Arc<K>,
+        kernel: &dyn Instance,
         shard: u32,
         failed_samples: Option<FailedSamplesLimit>,
     ) -> Result<Worked, CliError> {
@@ -225,14 +226,14 @@ impl Worker {
         };
         let _progress = self.show_progress.then(|| {
             let what = if run.shards() == 1 {
-                kernel_name::<K>()
+                run.manifest.identity.kernel.clone()
             } else {
                 format!("shard {shard}")
             };
             Progress::show(Arc::clone(&control), samples, what)
         });
         let stopper = tokio::spawn(stop_when_asked(control));
-        let worked = croupier_run::work(run, kernel, shard, &options).await;
+        let worked = kernel.work(run, shard, &options).await;
         stopper.abort();
         Ok(worked?)
     }

@@ -5,9 +5,10 @@ use serde::Serialize;
 
 use crate::exit::Exit;
 use crate::flags::VerifyVerb;
+use crate::kind::Kind;
 use crate::number::format_count;
 use crate::setup::from_run;
-use crate::{CliError, Program, run_uri, show};
+use crate::{CliError, run_uri, show};
 
 #[derive(Serialize)]
 struct VerifyReport {
@@ -17,15 +18,15 @@ struct VerifyReport {
     blocks: u64,
 }
 
-pub(crate) async fn verify<K: Program>(flags: &VerifyVerb) -> Result<Exit, CliError> {
+pub(crate) async fn verify(kind: &dyn Kind, flags: &VerifyVerb) -> Result<Exit, CliError> {
     let run = run_uri::open_run(&flags.run).await?;
-    let kernel = from_run::<K>(&run, &[], &run_uri::options(&flags.run.store)).await?;
+    let kernel = from_run(kind, &run, &[], &run_uri::options(&flags.run.store)).await?;
     let depth = if flags.deep {
         Depth::Rows
     } else {
         Depth::Witnesses
     };
-    let verified = croupier_run::verify(&run, &kernel, depth).await?;
+    let verified = kernel.verify(&run, depth).await?;
     if verified.rows == 0 {
         return Err(CliError::Usage(format!(
             "run {} has no partials yet: there is nothing to verify",

@@ -37,12 +37,12 @@ pub(super) async fn merge<T: Tally>(
     let reader = Arc::new(ShardReader::<T>::new(run, skip_foreign)?);
     let mut segments = Vec::with_capacity(run.segments.len());
     for segment in &run.segments {
-        segments.push((segment, segment.grid(&run.manifest.identity)?));
+        segments.push((segment.clone(), segment.grid(&run.manifest.identity)?));
     }
-    let shards = segments.iter().flat_map(|(segment, grid)| {
-        (0..segment.shards).map(|shard| {
+    let shards = segments.into_iter().flat_map(|(segment, grid)| {
+        (0..segment.shards).map(move |shard| {
             let place = Place {
-                grid: *grid,
+                grid,
                 blocks: grid.shard(shard, segment.shards),
             };
             (segment.first_shard + shard, place)
