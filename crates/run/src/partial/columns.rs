@@ -22,16 +22,30 @@ pub(crate) fn columns<T: Tally>() -> Result<Vec<FieldRef>, Error> {
         .strings_as_large_utf8(false);
     let refused = |reason: String| {
         Error::Input(format!(
-            "a tally of type {} can't be columns: {reason}; it may hold numbers up to 64 bits, booleans, strings, options, lists and structs",
+            "a tally of type {} can't be columns: {reason}; it may hold numbers up to 64 bits, booleans, strings, options, lists, structs and enums without data",
             std::any::type_name::<T>()
         ))
     };
     let fields = Vec::<FieldRef>::from_type::<Row<T>>(options)
         .map_err(|error| refused(in_few_words(&error.to_string())))?;
+    let fields: Vec<FieldRef> = fields.iter().map(without_dictionaries).collect();
     match fields.iter().find_map(|field| unsupported(field, "")) {
         Some(reason) => Err(refused(reason)),
         None => Ok(fields),
     }
+}
+
+/// Writes the variants of an enum as plain strings, which need no batch of their own.
+fn without_dictionaries(field: &FieldRef) -> FieldRef {
+    let plain = match field.data_type() {
+        DataType::Dictionary(_, value) => (**value).clone(),
+        DataType::List(item) => DataType::List(without_dictionaries(item)),
+        DataType::Struct(fields) => {
+            DataType::Struct(fields.iter().map(without_dictionaries).collect())
+        }
+        _ => return Arc::clone(field),
+    };
+    Arc::new(field.as_ref().clone().with_data_type(plain))
 }
 
 /// The columns that files must have, and what is known of their buffers.

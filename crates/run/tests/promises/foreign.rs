@@ -13,8 +13,10 @@ async fn refusal(run: &StoredRun) -> Error {
         .unwrap_err()
 }
 
-/// A change to an identity, the word that must name it, and what was found there.
-fn changes() -> Vec<(&'static str, &'static str, fn(&mut Identity))> {
+/// The word that must name a change to an identity, what is found there, and the change.
+type Change = (&'static str, &'static str, fn(&mut Identity));
+
+fn changes() -> Vec<Change> {
     vec![
         ("seed", "8", |identity| identity.seed = 8),
         ("version", "2", |identity| identity.version = 2),
