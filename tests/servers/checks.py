@@ -1,0 +1,115 @@
+"""Runs the checks one after the other and ends with 1 if one fails. A server that does not start is a failure."""
+
+import logging
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+from pathlib import Path
+
+from moto.server import ThreadedMotoServer
+
+import buckets
+import documents
+import readers
+
+CEPH = Path(__file__).with_name("ceph")
+
+
+class Skipped(Exception):
+    """A check needs what this machine can't have."""
+
+
+def streams(_):
+    documents.check_streams()
+
+
+def profile(_):
+    documents.check_profile()
+
+
+def arrow(folder):
+    readers.check(folder)
+    documents.check_format(folder)
+
+
+def readme(folder):
+    digest = documents.check_readme(folder)
+    with moto() as endpoint:
+        aws = buckets.check(folder, endpoint, "any", "any")
+        documents.check_readme_bucket(folder, aws, digest)
+
+
+def ceph(folder):
+    if os.geteuid() != 0 or not shutil.which("apt-get"):
+        raise Skipped("Ceph's packages are installed by apt as root")
+    port = free_port()
+    started = subprocess.run([CEPH, folder / "ceph", str(port)])
+    try:
+        if started.returncode == 77:
+            raise Skipped("apt could not install Ceph's packages")
+        if started.returncode != 0:
+            raise RuntimeError(f"Ceph did not start: exit {started.returncode}")
+        buckets.check(folder, f"http://127.0.0.1:{port}", "CROUPIER", "CROUPIERSECRET")
+    finally:
+        for file in (folder / "ceph/run").glob("*.pid"):
+            os.kill(int(file.read_text()), signal.SIGKILL)
+
+
+class moto:
+    """moto's S3 in this process, on a port of its own."""
+
+    def __enter__(self):
+        # A line a request otherwise; and where two clients put one object at once, moto may answer one of them with 500,
+        # which is what a client must be able to bear.
+        logging.getLogger("werkzeug").setLevel(logging.CRITICAL)
+        self.server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+        self.server.start()
+        host, port = self.server.get_host_and_port()
+        return f"http://{host}:{port}"
+
+    def __exit__(self, *_):
+        self.server.stop()
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+CHECKS = [streams, profile, arrow, readme, ceph]
+
+
+def main(chosen):
+    unknown = set(chosen) - {check.__name__ for check in CHECKS}
+    if unknown:
+        print(f"no check is called {', '.join(sorted(unknown))}", file=sys.stderr)
+        return 2
+    failed = []
+    for check in CHECKS:
+        name = check.__name__
+        if chosen and name not in chosen:
+            continue
+        start = time.monotonic()
+        outcome = "ok"
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+            try:
+                check(Path(folder))
+            except Skipped as reason:
+                outcome = f"SKIPPED: {reason}"
+            except Exception:
+                traceback.print_exc()
+                outcome = "FAILED"
+                failed.append(name)
+        print(f"tests/servers: {name}: {outcome} ({time.monotonic() - start:.1f} s)", flush=True)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
