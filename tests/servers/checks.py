@@ -33,6 +33,10 @@ def profile(_):
     documents.check_profile()
 
 
+def golden(_):
+    readers.check_golden()
+
+
 def arrow(folder):
     readers.check(folder)
     documents.check_format(folder)
@@ -83,7 +87,7 @@ def free_port():
         return probe.getsockname()[1]
 
 
-CHECKS = [streams, profile, arrow, readme, ceph]
+CHECKS = [streams, profile, golden, arrow, readme, ceph]
 
 
 def main(chosen):
