@@ -61,12 +61,14 @@ pub fn find_collisions(ours: &Command, kernels: &Command) -> Vec<Collision> {
             .iter()
             .map(|other| (shared(other), Some(other.get_id().to_string())));
         for (names, other) in with_ours.chain(with_kernels) {
-            if !names.is_empty() {
-                collisions.push(Collision {
-                    parameter: parameter.get_id().to_string(),
-                    names: names.into_iter().map(|(_, name)| name).collect(),
-                    other,
-                });
+            let collision = Collision {
+                parameter: parameter.get_id().to_string(),
+                names: names.into_iter().map(|(_, name)| name).collect(),
+                other,
+            };
+            // One flag of ours may be that of several verbs.
+            if !collision.names.is_empty() && !collisions.contains(&collision) {
+                collisions.push(collision);
             }
         }
     }
@@ -203,6 +205,18 @@ mod tests {
         );
         // An id and a flag are different kinds of names.
         assert_eq!(collisions(Arg::new("count").long("steps")), [""; 0]);
+    }
+
+    #[test]
+    fn what_collides_with_several_verbs_is_said_once() {
+        let twice = ours().arg(
+            Arg::new("samples")
+                .long("samples")
+                .short('n')
+                .alias("count"),
+        );
+        let kernels = Command::new("kernel").arg(Arg::new("a").long("samples"));
+        assert_eq!(find_collisions(&twice, &kernels).len(), 1);
     }
 
     #[test]

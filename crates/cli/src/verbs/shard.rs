@@ -72,6 +72,8 @@ pub(crate) async fn shard(
             (run, planned.kernel)
         }
     };
+    // Where there is no such shard, that is all there is to say.
+    run.segment_of(shard)?;
     worker.say_threads();
     let limit = given(matches, "failed_samples").then_some(flags.plan.failed_samples);
     let worked = worker
@@ -155,13 +157,15 @@ fn refuse_parameters(kind: &dyn Kind, matches: &ArgMatches) -> Result<(), CliErr
 
 /// Ten thousand children that start in one moment would ask for the same objects in one moment, and
 /// be told to slow down. So they go one after the other by their index, with jitter, at a pace that
-/// one prefix of a bucket takes; the last of ten thousand waits two seconds. A directory needs none.
+/// one prefix of a bucket takes; the last of ten thousand waits two seconds. An index that is none of
+/// this run's may be huge, and is found out about after ten seconds at most. A directory needs none.
 async fn spread_out(shard: u32, store: &str) {
     const STARTS_PER_SECOND: f64 = 5000.0;
+    const AT_ONCE: u32 = 50_000;
     if store.starts_with("s3://") {
         let drawn = SysRng.try_next_u32().unwrap_or_else(|_| std::process::id());
         let jitter = f64::from(drawn) / f64::from(u32::MAX);
-        let wait = (f64::from(shard) + jitter) / STARTS_PER_SECOND;
+        let wait = (f64::from(shard % AT_ONCE) + jitter) / STARTS_PER_SECOND;
         tokio::time::sleep(Duration::from_secs_f64(wait)).await;
     }
 }
