@@ -78,11 +78,13 @@ impl Program {
     }
 
     /// Runs it to its end; arguments are separated by spaces.
+    #[must_use]
     pub fn call(&self, arguments: &str) -> Ended {
         self.start(arguments).wait()
     }
 
     /// Runs it to its end with arguments that may hold spaces.
+    #[must_use]
     pub fn call_with<A: AsRef<OsStr>>(&self, arguments: &[A]) -> Ended {
         self.start_with(arguments).wait()
     }
@@ -249,7 +251,6 @@ impl Ended {
     ///
     /// # Panics
     /// If it is another one.
-    #[must_use]
     pub fn exits(self, code: i32) -> Self {
         assert_eq!(self.code(), Some(code), "{self}");
         self
@@ -259,7 +260,6 @@ impl Ended {
     ///
     /// # Panics
     /// If it is none.
-    #[must_use]
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self}"))
     }
@@ -276,16 +276,35 @@ impl Ended {
         self
     }
 
-    /// Asserts that bad input was refused as it should be: exit code 2, and one line with all `words`.
+    /// Asserts that bad input was refused as it should be: exit code 2, and one line that has all `words`. Clap adds
+    /// lines that point to `--help`.
     ///
     /// # Panics
     /// If it was not.
     pub fn is_refused(&self, words: &[&str]) {
         assert_eq!(self.code(), Some(2), "{self}");
-        self.says(words);
-        let lines: Vec<&str> = self.stderr.trim_end().lines().collect();
+        self.says(&[]);
+        let (line, rest) = self.stderr.split_once('\n').unwrap_or((&self.stderr, ""));
+        assert!(line.starts_with("error: "), "{self}");
+        for word in words {
+            assert!(
+                line.contains(word),
+                "{word:?} is not in the first line of {self}"
+            );
+        }
+        let is_claps = |line: &str| {
+            ["", "Usage: ", "For more information", "  tip: ", "  ["]
+                .iter()
+                .any(|start| {
+                    if start.is_empty() {
+                        line.is_empty()
+                    } else {
+                        line.starts_with(start)
+                    }
+                })
+        };
         assert!(
-            lines.len() == 1 && lines[0].starts_with("error: "),
+            rest.lines().all(is_claps),
             "one line was expected of {self}"
         );
     }
