@@ -1,5 +1,7 @@
-//! What the tests stand on: programs as child processes, and a server that fails on demand.
+//! What the tests stand on: programs as child processes, a crate outside the workspace, and a server that fails on
+//! demand.
 
+pub mod outside;
 pub mod program;
 /// An S3 server in this process, with faults on demand.
 pub mod s3;
