@@ -16,7 +16,7 @@ use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
 const BLOCK: u64 = 1 << 16;
-const BLOCKS: u64 = 64;
+const BLOCKS: u64 = 16;
 const SAMPLES: u64 = BLOCK * BLOCKS;
 const SEED: u64 = 7;
 /// SHA-256 of "croupier stream key v1" and the seed's eight bytes; see docs/STREAMS.md.
