@@ -1,130 +1,122 @@
-//! The same bits however it was dealt: every example, as real processes, over threads, shards, order of arrival,
-//! repeats, and workers that were killed and resumed. All of it against one run at once on one thread.
+//! One digest for every example: on 1, 2 and 8 threads, dealt to 1, 7 and 64 shards that come in any order, some of
+//! them twice, some of them killed at first.
 
-use std::path::Path;
+use std::time::Duration;
 
+use croupier::ChaCha8Rng;
+use croupier::rand::seq::SliceRandom;
+use croupier::rand::{RngExt, SeedableRng};
 use croupier_tests::program::Program;
+use serde_json::Value;
 
-/// An example, and a call that is quick and has enough blocks to be dealt to 64 shards.
-const EXAMPLES: [(&str, &str); 5] = [
-    ("pi", "--samples 400_007 --block 4096"),
-    (
-        "european_option",
-        "--samples 200_003 --block 2048 --strike 105",
-    ),
-    ("own_tally", "--samples 200_003 --block 2048"),
-    ("neutron_slab", "--samples 60_001 --block 512"),
-    ("costly", "--samples 130 --customers 500"),
-];
-
-const SEED: &str = "--seed 7";
-
-fn digest_of(program: &Program, arguments: &str) -> String {
-    let ended = program.call(arguments).exits(0);
-    let digest = ended.json()["digest"].as_str().map(str::to_owned);
-    digest.unwrap_or_else(|| panic!("no digest: {ended}"))
-}
-
-fn at_once(program: &Program, call: &str) -> String {
-    digest_of(
-        program,
-        &format!("run {call} {SEED} --name once --threads 1 --json"),
-    )
-}
-
-/// The numbers below `count` in an order that has nothing to do with them.
-fn shuffled(count: u64) -> Vec<u64> {
-    let mut numbers: Vec<u64> = (0..count).collect();
-    numbers.sort_by_key(|number| (number + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
-    numbers
-}
-
-fn example(name: &str, directory: &Path) -> Program {
-    Program::example(name, directory)
-}
-
-#[test]
-fn threads_do_not_show() {
-    for (name, call) in EXAMPLES {
-        let directory = tempfile::tempdir().unwrap();
-        let program = example(name, directory.path());
-        let expected = at_once(&program, call);
-        for threads in [2, 8] {
-            let arguments = format!("run {call} {SEED} --threads {threads} --json");
-            assert_eq!(
-                digest_of(&program, &arguments),
-                expected,
-                "{name}, {threads} threads"
-            );
+/// Runs `example` once in one piece, and in every other way.
+fn is_dealt_without_a_trace(example: &str, plan: &str) {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let program = Program::example(example, directory.path());
+    let whole = program
+        .call(&format!(
+            "run {plan} --seed 7 --name whole --threads 1 --json"
+        ))
+        .exits(0)
+        .json();
+    // Every shuffle and every death is drawn from this.
+    let mut rng = ChaCha8Rng::seed_from_u64(20_261_122);
+    for threads in [1, 2, 8] {
+        for shards in [1, 7, 64] {
+            let name = format!("t{threads}-s{shards}");
+            program
+                .call(&format!(
+                    "plan {plan} --seed 7 --name {name} --shards {shards}"
+                ))
+                .exits(0);
+            in_any_order(&program, &name, shards, threads, &mut rng);
+            let reduced = program
+                .call(&format!("reduce --run {name} --json"))
+                .exits(0)
+                .json();
+            is_the_same(&reduced, &whole, &name);
         }
+    }
+    // One process that works on all shards, one after the other.
+    let alone = program
+        .call(&format!(
+            "run {plan} --seed 7 --name alone --shards 13 --threads 3 --json"
+        ))
+        .exits(0)
+        .json();
+    is_the_same(&alone, &whole, "alone");
+    // A digest of nothing in particular would pass all of this.
+    let other = program
+        .call(&format!("run {plan} --seed 8 --json"))
+        .exits(0)
+        .json();
+    assert_ne!(other["digest"], whole["digest"]);
+}
+
+fn in_any_order(program: &Program, name: &str, shards: u32, threads: u32, rng: &mut ChaCha8Rng) {
+    let mut order: Vec<u32> = (0..shards).collect();
+    // Some come twice.
+    order.extend((0..3).map(|_| rng.random_range(0..shards)));
+    order.shuffle(rng);
+    for (position, shard) in order.iter().enumerate() {
+        let call = format!("shard --run {name} --shard {shard} --threads {threads}");
+        if position % 16 == 0 {
+            // Dies at any moment of its life, which is short.
+            let worker = program.start(&call);
+            std::thread::sleep(Duration::from_micros(rng.random_range(0..30_000)));
+            worker.process().kill();
+            let _ = worker.wait();
+        }
+        program.call(&call).exits(0);
     }
 }
 
-#[test]
-fn shards_in_any_order_and_twice_do_not_show() {
-    for (name, call) in EXAMPLES {
-        let directory = tempfile::tempdir().unwrap();
-        let program = example(name, directory.path());
-        let expected = at_once(&program, call);
-        for (shards, threads) in [(7, 8), (64, 1), (64, 2)] {
-            let run = format!("{shards}-{threads}");
-            let mut order = shuffled(shards);
-            order.extend(shuffled(shards).into_iter().take(3));
-            for shard in order {
-                let _ = program
-                    .clone()
-                    .with("AWS_BATCH_JOB_ARRAY_INDEX", shard.to_string())
-                    .call(&format!(
-                        "shard {call} {SEED} --shards {shards} --name {run} --threads {threads}"
-                    ))
-                    .exits(0);
-            }
-            let reduced = digest_of(&program, &format!("reduce --run {run} --json"));
-            assert_eq!(
-                reduced, expected,
-                "{name}, {shards} shards, {threads} threads"
-            );
-        }
+fn is_the_same(found: &Value, whole: &Value, name: &str) {
+    assert_eq!(found["digest"], whole["digest"], "{name}");
+    for part in ["estimates", "samples", "blocks", "failed_samples"] {
+        assert_eq!(found[part], whole[part], "{name}: {part}");
     }
+    assert_eq!(found["shards"]["missing"], serde_json::json!([]), "{name}");
+}
+
+// At least 64 blocks each, the last of them short.
+
+#[test]
+fn pi() {
+    is_dealt_without_a_trace("pi", "--samples 70000 --block 1024");
 }
 
 #[test]
-fn a_killed_worker_that_is_resumed_does_not_show() {
-    for (name, call) in EXAMPLES {
-        let directory = tempfile::tempdir().unwrap();
-        let program = example(name, directory.path());
-        let expected = at_once(&program, call);
-        let shard = |number: u64| {
-            format!("shard {call} {SEED} --shards 7 --name crash --shard {number} --threads 2")
-        };
-        for number in shuffled(7) {
-            // Wherever it is by then, perhaps done: it may be at any point from its start to its end.
-            let running = program.start(&shard(number));
-            let process = running.process();
-            if number % 2 == 0 {
-                process.terminate();
-            } else {
-                process.kill();
-            }
-            let _ = running.wait();
-            let _ = program.call(&shard(number)).exits(0);
-        }
-        let reduced = digest_of(&program, "reduce --run crash --json");
-        assert_eq!(reduced, expected, "{name}");
-    }
+fn european_option() {
+    is_dealt_without_a_trace("european_option", "--samples 70000 --block 1024");
 }
 
 #[test]
-fn another_seed_or_block_length_does_show() {
-    let directory = tempfile::tempdir().unwrap();
-    let program = example("pi", directory.path());
-    let call = "run --samples 400_007 --json";
-    let digests = [
-        "--seed 7 --block 4096",
-        "--seed 8 --block 4096",
-        "--seed 7 --block 8192",
-    ]
-    .map(|different| digest_of(&program, &format!("{call} {different}")));
-    assert_ne!(digests[0], digests[1]);
-    assert_ne!(digests[0], digests[2]);
+fn own_tally() {
+    is_dealt_without_a_trace("own_tally", "--samples 70000 --block 1024");
+}
+
+#[test]
+fn neutron_slab() {
+    is_dealt_without_a_trace("neutron_slab", "--samples 20000 --block 256");
+}
+
+#[test]
+fn costly() {
+    is_dealt_without_a_trace("costly", "--samples 77 --customers 300");
+}
+
+/// The same parameters, a thousand times: a shard a sample.
+#[test]
+fn a_thousand_slow_samples_over_a_thousand_shards() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let costly = Program::example("costly", directory.path());
+    let plan = "--samples 1000 --customers 300 --seed 7 --json";
+    let dealt = costly
+        .call(&format!("run {plan} --shards 1000"))
+        .exits(0)
+        .json();
+    let whole = costly.call(&format!("run {plan}")).exits(0).json();
+    assert_eq!(dealt["shards"]["done"], 1000);
+    is_the_same(&dealt, &whole, "a thousand");
 }
