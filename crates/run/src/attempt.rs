@@ -1,7 +1,6 @@
 //! One start of one shard, as its worker recorded it. Attempts explain; they never decide.
 
 use croupier_store::Store;
-use futures_util::{StreamExt, stream};
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, layout};
@@ -82,30 +81,5 @@ impl Attempt {
             reason: error.to_string(),
         })?;
         Ok(store.put(&key, bytes.into()).await?)
-    }
-
-    /// Shows all attempts of a run to `see`, in the order of their keys: by shard. One that can't be
-    /// read is left out: it explains nothing.
-    pub(crate) async fn each(
-        store: &dyn Store,
-        at_once: usize,
-        mut see: impl FnMut(Self),
-    ) -> Result<(), Error> {
-        let entries = store.list(layout::ATTEMPTS).await?;
-        let mut read = stream::iter(entries)
-            .map(|entry| async move { store.get(&entry.key).await })
-            .buffered(at_once);
-        while let Some(bytes) = read.next().await {
-            match bytes {
-                Ok(bytes) => {
-                    if let Ok(attempt) = serde_json::from_slice(&bytes) {
-                        see(attempt);
-                    }
-                }
-                Err(croupier_store::Error::NotFound { .. }) => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-        Ok(())
     }
 }

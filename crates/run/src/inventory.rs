@@ -84,7 +84,12 @@ impl Inventory {
     /// How many partials to hold at once: `most`, or fewer where they are large.
     pub(crate) fn at_once(&self, most: usize) -> usize {
         const HELD_BYTES: u64 = 256 << 20;
-        let fit = HELD_BYTES / self.largest_bytes.max(1);
+        self.fit(HELD_BYTES, most)
+    }
+
+    /// How many partials fit into `bytes`: at least one and not more than `most`.
+    pub(crate) fn fit(&self, bytes: u64, most: usize) -> usize {
+        let fit = bytes / self.largest_bytes.max(1);
         most.min(usize::try_from(fit).unwrap_or(most)).max(1)
     }
 

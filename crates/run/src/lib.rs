@@ -34,6 +34,7 @@ mod remove;
 mod report;
 mod results;
 mod shard;
+mod tasks;
 mod verify;
 mod worker;
 

@@ -3,7 +3,10 @@
 mod merge;
 mod summary;
 
+use std::sync::Arc;
+
 use croupier_compute::Kernel;
+use croupier_store::Store;
 
 use crate::report::Attempts;
 use crate::{Error, FailedSamplesLimit, Policy, Report, StoredRun, results};
@@ -61,8 +64,8 @@ pub enum Verdict {
 
 /// Merges the valid partials of `run`, applies the policy, and writes the result.
 ///
-/// Fetches [`ReduceOptions::at_once`] partials at a time, in block order, and holds no more tallies
-/// than those and one a level of the tree.
+/// Fetches [`ReduceOptions::at_once`] objects at a time, in block order. Holds as many partials, or
+/// 1 MiB of them where they are small, and one tally a level of the tree.
 ///
 /// # Errors
 ///
@@ -80,7 +83,7 @@ pub async fn reduce<K: Kernel>(
         )));
     }
     let at_once = options.at_once.clamp(1, 1024);
-    let attempts = Attempts::read(&*run.store, at_once).await?;
+    let attempts = Attempts::read(&(run.store.clone() as Arc<dyn Store>), at_once).await?;
     let merged = merge::merge::<K::Tally>(run, at_once, options.skip_foreign).await?;
     let (report, verdict) = summary::report::<K>(run, options, &attempts, &merged);
     let uri = results::write(run, &report, merged.node.as_ref(), &merged.sources).await?;

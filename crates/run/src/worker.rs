@@ -1,21 +1,22 @@
 //! Runs one shard: takes what earlier attempts left, does the rest, publishes all of it.
 
+mod publish;
+mod record;
+
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Instant;
 
-use chrono::{SecondsFormat, Utc};
 use croupier_compute::engine::{self, Control, Ended, Pool, Work};
-use croupier_compute::{Frontier, Kernel, Node};
-use croupier_store::Store;
+use croupier_compute::{Frontier, Grid, Kernel, KernelFailure, Node, Tally};
 
-use crate::content::content_digest;
 use crate::inventory::Inventory;
-use crate::layout::PartialName;
-use crate::random::random_id;
-use crate::shard::{Place, ShardReader, holes};
-use crate::{
-    Attempt, AttemptState, Error, Executable, FailedSamplesLimit, Machine, Scheduler, StoredRun,
-};
+use crate::partial::PartialFormat;
+use crate::shard::{Place, ShardContent, ShardReader, holes};
+use crate::{Error, Executable, FailedSamplesLimit, Scheduler, StoredRun};
+
+use publish::{publish, witness_blocks};
+use record::Record;
 
 /// What a worker is given besides its shard.
 #[derive(Clone, Debug)]
@@ -67,206 +68,195 @@ pub async fn work<K: Kernel>(
 ) -> Result<Worked, Error> {
     run.manifest.identity.check_program::<K>()?;
     let (segment, grid) = run.segment_of(shard)?;
-    let blocks = grid.shard(shard - segment.first_shard, segment.shards);
     let place = Place {
         grid,
-        blocks: blocks.clone(),
+        blocks: grid.shard(shard - segment.first_shard, segment.shards),
     };
     let reader = ShardReader::<K::Tally>::new(run, false)?;
-    options
-        .executable
-        .claim(&*run.store, options.allow_other_build)
-        .await?;
+    // Nothing here waits for anything else here, and a store answers when it likes.
+    let (claimed, before) = tokio::join!(
+        options
+            .executable
+            .claim(&*run.store, options.allow_other_build),
+        async {
+            let there = Inventory::of_shard(run, shard).await?;
+            reader.read(there.names_of(shard), &place).await
+        }
+    );
+    claimed?;
+    let before = before?;
 
-    let there = Inventory::of_shard(run, shard).await?;
-    let before = reader.read(there.names_of(shard), &place).await?;
-    let todo = holes(&before.nodes, blocks.clone());
-    let count = place.block_count();
-    let blocks_todo: u64 = todo.iter().map(|range| range.end - range.start).sum();
     let limit = options
         .failed_samples
         .unwrap_or(run.manifest.failed_samples);
-    let allowed_failures = limit.of(grid.samples_in(blocks.clone()));
-    let failed_before: Vec<(u64, u64)> = before
-        .nodes
-        .iter()
-        .filter(|node| node.failures.samples > 0)
-        .map(|node| (node.first_block, node.failures.samples))
-        .collect();
-    let samples_failed_before: u64 = failed_before.iter().map(|(_, samples)| samples).sum();
-    // Of those that say the same it is the first. Where more failed in it than may now, the engine
-    // finds out which sample was one too many.
-    if samples_failed_before <= allowed_failures
-        && let Some(complete) = before.sources.first()
-        && complete.blocks == count
-    {
-        return Ok(Worked {
-            partial: complete.key(),
-            blocks: count,
-            blocks_before: count,
-            failed_samples: samples_failed_before,
-            kernel_seconds: 0.0,
-        });
+    let allowed_failures = limit.of(grid.samples_in(place.blocks.clone()));
+    if let Some(worked) = worked_before(&before, &place, allowed_failures) {
+        return Ok(worked);
     }
-    let frontier = Arc::new(Frontier::with_witnesses(witness_blocks(
-        run, shard, &blocks,
-    )));
-    for node in before.nodes {
-        frontier.insert(node);
-    }
-    let mut witnesses = before.witnesses;
-
-    let mut record = Record::start(shard, count, count - blocks_todo, options);
-    let engine = {
-        let (kernel, frontier) = (Arc::clone(kernel), Arc::clone(&frontier));
-        let (pool, control) = (options.pool.clone(), Arc::clone(&options.control));
+    let todo = holes(&before.nodes, place.blocks.clone());
+    let blocks_todo: u64 = todo.iter().map(|range| range.end - range.start).sum();
+    let blocks_before = place.block_count() - blocks_todo;
+    let mut record = Record::start(shard, place.block_count(), blocks_before, options);
+    let announced = record.attempt.clone();
+    let finishing = async {
+        let job = Job {
+            grid,
+            todo,
+            allowed_failures,
+            before,
+            witness_blocks: witness_blocks(&run.manifest.identity, shard, &place.blocks),
+        };
         let seed = run.manifest.identity.seed;
-        tokio::task::spawn_blocking(move || {
-            let started = Instant::now();
-            let work = Work {
-                kernel: &*kernel,
-                seed,
-                grid,
-                blocks: &todo,
-                allowed_failures,
-                failed_before: &failed_before,
-            };
-            let ended = engine::run(&work, &pool, &frontier, &control);
-            (ended, started.elapsed().as_secs_f64())
-        })
+        let finished = job.run(Arc::clone(kernel), seed, options).await;
+        let seconds = finished.kernel_seconds;
+        let outcome = finished.publish(run, shard, &place, &reader.format, options);
+        (outcome.await, seconds)
     };
     // Says that it is running while it is. An attempt explains; that it can't be written stops nothing.
-    let announced = record.attempt.clone();
-    let (_, engine) = tokio::join!(announced.write(&*run.store), engine);
-    let (ended, kernel_seconds) = engine.unwrap_or_else(|failed| match failed.try_into_panic() {
-        Ok(panic) => std::panic::resume_unwind(panic),
-        Err(_) => (Ok(Ended::Stopped), 0.0),
+    let (_, (outcome, kernel_seconds)) = tokio::join!(announced.write(&*run.store), finishing);
+    let outcome = outcome.map(|worked| Worked {
+        blocks_before,
+        ..worked
     });
-
-    let (nodes, new_witnesses) = match Arc::try_unwrap(frontier) {
-        Ok(frontier) => frontier.into_parts(),
-        Err(shared) => shared.snapshot(),
-    };
-    witnesses.extend(new_witnesses);
-    let failed_samples = nodes.iter().map(|node| node.failures.samples).sum();
-    let done: u64 = nodes.iter().map(|node| 1 << node.level).sum();
-    let published = if nodes.is_empty() {
-        Ok(None)
-    } else {
-        publish(run, shard, &reader, nodes, witnesses, &options.executable)
-            .await
-            .map(Some)
-    };
-    let outcome = match (ended, published) {
-        (Err(failure), _) => Err(failure.into()),
-        (Ok(_), Err(error)) => Err(error),
-        (Ok(_), Ok(Some(name))) if done == count => Ok(Worked {
-            partial: name.key(),
-            blocks: count,
-            blocks_before: count - blocks_todo,
-            failed_samples,
-            kernel_seconds,
-        }),
-        (Ok(_), Ok(_)) => Err(Error::Stopped {
-            done,
-            planned: count,
-        }),
-    };
     record.end(&outcome, options.control.blocks(), kernel_seconds);
     let _ = record.attempt.write(&*run.store).await;
     outcome
 }
 
-/// Writes a partial of what is finished.
-async fn publish<T: croupier_compute::Tally>(
-    run: &StoredRun,
-    shard: u32,
-    reader: &ShardReader<T>,
+/// What an earlier attempt did, where that was all.
+fn worked_before<T>(
+    before: &ShardContent<T>,
+    place: &Place,
+    allowed_failures: u64,
+) -> Option<Worked> {
+    // Of several that say the same it is the first.
+    let complete = before.sources.first()?;
+    let failed_samples = before.nodes.iter().map(|node| node.failures.samples).sum();
+    // Where more failed in it than may now, the engine finds out which sample is one too many.
+    (complete.blocks == place.block_count() && failed_samples <= allowed_failures).then(|| Worked {
+        partial: complete.key(),
+        blocks: complete.blocks,
+        blocks_before: complete.blocks,
+        failed_samples,
+        kernel_seconds: 0.0,
+    })
+}
+
+/// What is to be run, and what need not be.
+struct Job<T> {
+    grid: Grid,
+    todo: Vec<Range<u64>>,
+    allowed_failures: u64,
+    before: ShardContent<T>,
+    witness_blocks: Vec<u64>,
+}
+
+/// What an engine left when it ended.
+struct Finished<T> {
+    ended: Result<Ended, KernelFailure>,
+    kernel_seconds: f64,
     nodes: Vec<Node<T>>,
-    mut witnesses: Vec<Node<T>>,
-    executable: &Executable,
-) -> Result<PartialName, Error> {
-    // A block that is a row of its own needs no witness beside it.
-    witnesses.retain(|witness| {
-        !nodes
-            .iter()
-            .any(|node| node.level == 0 && node.first_block == witness.first_block)
-    });
-    witnesses.sort_by_key(|node| node.first_block);
-    witnesses.dedup_by_key(|node| node.first_block);
-    let encoded = reader.format.encode(&executable.name(), nodes, witnesses)?;
-    let name = PartialName {
-        shard,
-        blocks: encoded.blocks,
-        sha256: encoded.sha256,
-    };
-    run.store.put(&name.key(), encoded.bytes).await?;
-    Ok(name)
+    witnesses: Vec<Node<T>>,
 }
 
-/// The blocks of a shard that are kept as they are: the first, and one that nobody chose.
-fn witness_blocks(run: &StoredRun, shard: u32, blocks: &std::ops::Range<u64>) -> Vec<u64> {
-    let identity = run.manifest.identity.digest();
-    let drawn = content_digest("croupier witness v1", &(identity.to_string(), shard))
-        .map(|digest| u64::from_str_radix(&digest.to_string()[..16], 16).unwrap_or_default())
-        .unwrap_or_default();
-    let count = blocks.end - blocks.start;
-    let mut witnesses = vec![blocks.start, blocks.start + drawn % count];
-    witnesses.dedup();
-    witnesses
-}
-
-/// The attempt's record from start to end.
-struct Record {
-    attempt: Attempt,
-    started: Instant,
-    cpu_seconds_before: Option<f64>,
-}
-
-impl Record {
-    fn start(shard: u32, blocks: u64, blocks_before: u64, options: &WorkOptions) -> Self {
-        let machine = Machine::current();
-        Self {
-            attempt: Attempt {
-                shard,
-                id: random_id(),
-                state: AttemptState::Running,
-                started: Utc::now().to_rfc3339_opts(SecondsFormat::Millis, true),
-                seconds: 0.0,
-                kernel_seconds: 0.0,
-                cpu_seconds: None,
-                memory_peak_bytes: None,
-                host: machine.host,
-                cpu: machine.cpu,
-                build: options.executable.name(),
-                threads: options.pool.threads(),
-                threads_source: options.threads_source.clone(),
-                scheduler: options.scheduler.clone(),
-                blocks,
-                blocks_before,
-                blocks_done: 0,
-                error: None,
-            },
-            started: Instant::now(),
-            cpu_seconds_before: Machine::cpu_seconds(),
-        }
+impl<T: Tally> Job<T> {
+    async fn run<K: Kernel<Tally = T>>(
+        self,
+        kernel: Arc<K>,
+        seed: u64,
+        options: &WorkOptions,
+    ) -> Finished<T> {
+        let (pool, control) = (options.pool.clone(), Arc::clone(&options.control));
+        let running = tokio::task::spawn_blocking(move || {
+            let started = Instant::now();
+            let failed_before: Vec<(u64, u64)> = self
+                .before
+                .nodes
+                .iter()
+                .filter(|node| node.failures.samples > 0)
+                .map(|node| (node.first_block, node.failures.samples))
+                .collect();
+            let frontier = Frontier::with_witnesses(self.witness_blocks);
+            for node in self.before.nodes {
+                frontier.insert(node);
+            }
+            let work = Work {
+                kernel: &*kernel,
+                seed,
+                grid: self.grid,
+                blocks: &self.todo,
+                allowed_failures: self.allowed_failures,
+                failed_before: &failed_before,
+            };
+            let ended = engine::run(&work, &pool, &frontier, &control);
+            let kernel_seconds = started.elapsed().as_secs_f64();
+            let (nodes, new_witnesses) = frontier.into_parts();
+            let mut witnesses = self.before.witnesses;
+            witnesses.extend(new_witnesses);
+            Finished {
+                ended,
+                kernel_seconds,
+                nodes,
+                witnesses,
+            }
+        });
+        running
+            .await
+            .unwrap_or_else(|failed| match failed.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                Err(_) => Finished {
+                    ended: Ok(Ended::Stopped),
+                    kernel_seconds: 0.0,
+                    nodes: Vec::new(),
+                    witnesses: Vec::new(),
+                },
+            })
     }
+}
 
-    fn end(&mut self, outcome: &Result<Worked, Error>, blocks_done: u64, kernel_seconds: f64) {
-        let attempt = &mut self.attempt;
-        attempt.state = match outcome {
-            Ok(_) => AttemptState::Done,
-            Err(Error::Stopped { .. }) => AttemptState::Stopped,
-            Err(Error::Kernel(_)) => AttemptState::Kernel,
-            Err(_) => AttemptState::Failed,
-        };
-        attempt.error = outcome.as_ref().err().map(ToString::to_string);
-        attempt.seconds = self.started.elapsed().as_secs_f64();
-        attempt.kernel_seconds = kernel_seconds;
-        attempt.blocks_done = blocks_done;
-        attempt.memory_peak_bytes = Machine::memory_peak_bytes();
-        attempt.cpu_seconds = Machine::cpu_seconds()
-            .zip(self.cpu_seconds_before)
-            .map(|(now, before)| now - before);
+impl<T: Tally> Finished<T> {
+    /// Publishes what there is, however the engine ended.
+    async fn publish(
+        self,
+        run: &StoredRun,
+        shard: u32,
+        place: &Place,
+        format: &PartialFormat<T>,
+        options: &WorkOptions,
+    ) -> Result<Worked, Error> {
+        let failed_samples = self.nodes.iter().map(|node| node.failures.samples).sum();
+        let mut name = None;
+        let mut published = Ok(());
+        if !self.nodes.is_empty() {
+            match publish(
+                run,
+                shard,
+                format,
+                self.nodes,
+                self.witnesses,
+                &options.executable,
+            )
+            .await
+            {
+                Ok(written) => name = Some(written),
+                Err(error) => published = Err(error),
+            }
+        }
+        self.ended?;
+        published?;
+        let planned = place.block_count();
+        match name {
+            Some(name) if name.blocks == planned => Ok(Worked {
+                partial: name.key(),
+                blocks: planned,
+                blocks_before: 0,
+                failed_samples,
+                kernel_seconds: self.kernel_seconds,
+            }),
+            name => Err(Error::Stopped {
+                done: name.map_or(0, |name| name.blocks),
+                planned,
+            }),
+        }
     }
 }

@@ -1,15 +1,17 @@
 //! Reads shards in block order, some at a time, and finishes the tree over what they have.
 
 use std::ops::Range;
+use std::pin::pin;
 use std::sync::Arc;
 
 use croupier_compute::{Node, Tally, Trunk};
-use futures_util::{StreamExt, stream};
+use futures_util::StreamExt;
 
 use crate::inventory::Inventory;
 use crate::layout::PartialName;
 use crate::report::Warning;
 use crate::shard::{Place, ShardContent, ShardReader, holes};
+use crate::tasks::{batch_size, batches, in_tasks};
 use crate::{Digest, Error, StoredRun, content_digest};
 
 /// What came of reading and merging.
@@ -48,46 +50,36 @@ pub(super) async fn merge<T: Tally>(
             (segment.first_shard + shard, place)
         })
     });
-    let mut contents = stream::iter(shards)
-        .map(|(shard, place)| {
-            let names = inventory.names_of(shard).to_vec();
-            let reader = Arc::clone(&reader);
-            async move {
-                if names.is_empty() {
-                    return Ok((shard, place, ShardContent::empty()));
-                }
-                // A task of its own, so that checking and decoding use every core.
-                let reading = tokio::spawn(async move {
-                    let content = reader.read(&names, &place).await;
-                    content.map(|content| (shard, place, content))
-                });
-                reading
-                    .await
-                    .unwrap_or_else(|failed| match failed.try_into_panic() {
-                        Ok(panic) => std::panic::resume_unwind(panic),
-                        Err(_) => Err(interrupted(run)),
-                    })
-            }
-        })
-        .buffered(inventory.at_once(at_once));
-
+    let at_once = inventory.at_once(at_once);
+    let most = inventory.fit(BATCHES_BYTES / at_once as u64, LONGEST_BATCH);
+    let batch_size = batch_size(run.shards() as usize, at_once, most);
     let mut merging = Merging::new(&inventory);
-    while let Some(next) = contents.next().await {
-        let (shard, place, content) = next?;
-        merging.add(shard, place.blocks, content);
+    let reading = batches(shards, batch_size).map(|batch| {
+        let reader = Arc::clone(&reader);
+        let with_names = |(shard, place)| (shard, place, inventory.names_of(shard).to_vec());
+        let batch: Vec<(u32, Place, Vec<PartialName>)> =
+            batch.into_iter().map(with_names).collect();
+        async move {
+            let mut contents = Vec::with_capacity(batch.len());
+            for (shard, place, names) in batch {
+                let content = reader.read(&names, &place).await?;
+                contents.push((shard, place, content));
+            }
+            Ok(contents)
+        }
+    });
+    let mut contents = pin!(in_tasks(reading, at_once));
+    while let Some(batch) = contents.next().await {
+        for (shard, place, content) in batch? {
+            merging.add(shard, place.blocks, content);
+        }
     }
-    drop(contents);
     Ok(merging.finish(run))
 }
 
-fn interrupted(run: &StoredRun) -> Error {
-    Error::Store(croupier_store::Error::Other {
-        action: "reading".to_owned(),
-        target: run.uri(),
-        reason: "the program is ending".to_owned(),
-        is_retryable: true,
-    })
-}
+/// How many shards one task reads at most, and how large all partials in hand may be for that.
+const LONGEST_BATCH: usize = 8;
+const BATCHES_BYTES: u64 = 1 << 20;
 
 /// The tree over what has come so far, and the book-keeping of what has not.
 struct Merging<T> {

@@ -1,10 +1,16 @@
 //! What a run used, added up from the records of its attempts.
 
+use std::borrow::Cow;
+use std::pin::pin;
+use std::sync::Arc;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use croupier_store::Store;
+use futures_util::StreamExt;
 use serde::{Deserialize, Serialize};
 
-use crate::{Attempt, Error};
+use crate::tasks::{batch_size, batches, in_tasks};
+use crate::{Error, layout};
 
 /// What all attempts used together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -28,14 +34,56 @@ pub(crate) struct Attempts {
     fewest_blocks_for_threads: Option<(u32, u64, usize)>,
 }
 
+/// How many records one task reads at most.
+const LONGEST_BATCH: usize = 16;
+
+/// What of an attempt's record is added up; a reducer reads as many of these as of partials.
+#[derive(Deserialize)]
+struct Sums<'a> {
+    shard: u32,
+    #[serde(borrow)]
+    started: Cow<'a, str>,
+    seconds: f64,
+    kernel_seconds: f64,
+    cpu_seconds: Option<f64>,
+    threads: usize,
+    blocks: u64,
+    blocks_done: u64,
+}
+
 impl Attempts {
-    pub(crate) async fn read(store: &dyn Store, at_once: usize) -> Result<Self, Error> {
+    /// Adds up all records, in the order of their keys: by shard. One that can't be read is left
+    /// out: it explains nothing.
+    pub(crate) async fn read(store: &Arc<dyn Store>, at_once: usize) -> Result<Self, Error> {
         let mut attempts = Self::default();
-        Attempt::each(store, at_once, |attempt| attempts.add(&attempt)).await?;
+        let entries = store.list(layout::ATTEMPTS).await?;
+        let batch_size = batch_size(entries.len(), at_once, LONGEST_BATCH);
+        let reading = batches(entries.into_iter(), batch_size).map(|batch| {
+            let store = Arc::clone(store);
+            async move {
+                let mut sums = Self::default();
+                for entry in batch {
+                    match store.get(&entry.key).await {
+                        Ok(bytes) => {
+                            if let Ok(record) = serde_json::from_slice(&bytes) {
+                                sums.add(&record);
+                            }
+                        }
+                        Err(croupier_store::Error::NotFound { .. }) => {}
+                        Err(error) => return Err(error.into()),
+                    }
+                }
+                Ok(sums)
+            }
+        });
+        let mut batches = pin!(in_tasks(reading, at_once));
+        while let Some(sums) = batches.next().await {
+            attempts.merge(&sums?);
+        }
         Ok(attempts)
     }
 
-    fn add(&mut self, attempt: &Attempt) {
+    fn add(&mut self, attempt: &Sums<'_>) {
         self.usage.attempts += 1;
         self.usage.wall_hours += attempt.seconds / 3600.0;
         self.usage.cpu_hours += attempt.cpu_seconds.unwrap_or(0.0) / 3600.0;
@@ -52,9 +100,22 @@ impl Attempts {
             let end = TimeDelta::try_milliseconds((attempt.seconds * 1e3) as i64)
                 .and_then(|elapsed| start.checked_add_signed(elapsed))
                 .unwrap_or(start);
-            self.first_start = Some(self.first_start.map_or(start, |first| first.min(start)));
-            self.last_end = Some(self.last_end.map_or(end, |last| last.max(end)));
+            self.first_start = self.first_start.into_iter().chain([start]).min();
+            self.last_end = self.last_end.max(Some(end));
         }
+    }
+
+    fn merge(&mut self, right: &Self) {
+        self.usage.attempts += right.usage.attempts;
+        self.usage.wall_hours += right.usage.wall_hours;
+        self.usage.cpu_hours += right.usage.cpu_hours;
+        self.blocks = self.blocks.saturating_add(right.blocks);
+        self.thread_seconds += right.thread_seconds;
+        self.fewest_blocks_for_threads = self
+            .fewest_blocks_for_threads
+            .or(right.fewest_blocks_for_threads);
+        self.first_start = self.first_start.into_iter().chain(right.first_start).min();
+        self.last_end = self.last_end.max(right.last_end);
     }
 
     /// From the first start to the last end.
