@@ -3,6 +3,7 @@
 //! `dying STORE NAME SHARD` works on one shard, planning the run if it is not there; `dying STORE NAME reduce` prints
 //! the digest. Each call is said on stderr, and `DIE` says where to die: `before 7` or `after 7`, counted from 0.
 
+use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -64,7 +65,7 @@ struct Mortal<S> {
 impl<S> Mortal<S> {
     fn call(&self, verb: &str, key: &str) -> usize {
         let number = self.calls.fetch_add(1, Ordering::SeqCst);
-        eprintln!("before {number} {verb} {key}");
+        say(format!("before {number} {verb} {key}\n"));
         if matches!(self.death, Death::Before(at) if at == number) {
             die();
         }
@@ -72,11 +73,16 @@ impl<S> Mortal<S> {
     }
 
     fn called(&self, number: usize, verb: &str, key: &str) {
-        eprintln!("after {number} {verb} {key}");
+        say(format!("after {number} {verb} {key}\n"));
         if matches!(self.death, Death::After(at) if at == number) {
             die();
         }
     }
+}
+
+/// Whole or not at all: another thread may be about to end it all.
+fn say(line: String) {
+    let _ = std::io::stderr().write_all(line.as_bytes());
 }
 
 fn die() -> ! {
