@@ -10,13 +10,54 @@ use croupier_run::{Error, Identity, newest, open, plan, runs};
 use croupier_store::{Entry, Memory, Placed, Store};
 use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
+use tokio::sync::Barrier;
 
 use crate::support::{NORMAL, memory, plan_of, planned};
 
+/// Lets nobody know that there is no manifest before all have asked, so that all write one.
+#[derive(Debug)]
+struct Gate {
+    memory: Memory,
+    all: Barrier,
+}
+
+#[async_trait]
+impl Store for Gate {
+    fn uri(&self) -> String {
+        self.memory.uri()
+    }
+    async fn get(&self, key: &str) -> Result<Bytes, croupier_store::Error> {
+        let there = self.memory.get(key).await;
+        self.all.wait().await;
+        there
+    }
+    async fn list(&self, prefix: &str) -> Result<Vec<Entry>, croupier_store::Error> {
+        self.memory.list(prefix).await
+    }
+    async fn put(&self, key: &str, bytes: Bytes) -> Result<(), croupier_store::Error> {
+        self.memory.put(key, bytes).await
+    }
+    async fn put_if_absent(
+        &self,
+        key: &str,
+        bytes: Bytes,
+    ) -> Result<Placed, croupier_store::Error> {
+        self.memory.put_if_absent(key, bytes).await
+    }
+    async fn delete(&self, key: &str) -> Result<(), croupier_store::Error> {
+        self.memory.delete(key).await
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_many_that_plan_at_once_one_is_new_and_all_have_the_same_run() {
-    let store = memory();
-    let tasks: Vec<_> = (0..32)
+    const MANY: usize = 32;
+    let memory = Memory::new();
+    let store: Arc<dyn Store> = Arc::new(Gate {
+        memory: memory.clone(),
+        all: Barrier::new(MANY),
+    });
+    let tasks: Vec<_> = (0..MANY)
         .map(|_| {
             let store = Arc::clone(&store);
             tokio::spawn(async move {
@@ -26,6 +67,7 @@ async fn of_many_that_plan_at_once_one_is_new_and_all_have_the_same_run() {
             })
         })
         .collect();
+    let store: Arc<dyn Store> = Arc::new(memory);
     let mut new = 0;
     let mut manifests = Vec::new();
     for task in tasks {
