@@ -5,7 +5,7 @@
 //! run again; they are never merged. The identity stands in the file's metadata in clear.
 //!
 //! A file is known by the SHA-256 of its bytes, which is part of its name, before anything in it is
-//! believed. What fits its name is still read with care ([`bounds`]), since whoever can write a file
+//! believed. What fits its name is still read with care, since whoever can write a file
 //! can name it.
 
 mod bounds;
