@@ -34,8 +34,8 @@ pub(crate) trait Kind: Send + Sync {
     fn inputs(&self) -> &'static [&'static str];
     /// Adds the parameters to a command.
     fn augment(&self, command: Command) -> Command;
-    fn from_flags(&self, matches: &ArgMatches) -> Result<Box<dyn Instance>, clap::Error>;
-    fn from_parameters(&self, parameters: &Value) -> Result<Box<dyn Instance>, serde_json::Error>;
+    fn read_flags(&self, matches: &ArgMatches) -> Result<Box<dyn Instance>, clap::Error>;
+    fn read_parameters(&self, parameters: &Value) -> Result<Box<dyn Instance>, serde_json::Error>;
     async fn reduce(&self, run: &StoredRun, options: &ReduceOptions) -> Result<Summary, Error>;
 }
 
@@ -114,13 +114,13 @@ impl<K: Program> Kind for KindOf<K> {
         K::augment_args(command)
     }
 
-    fn from_flags(&self, matches: &ArgMatches) -> Result<Box<dyn Instance>, clap::Error> {
+    fn read_flags(&self, matches: &ArgMatches) -> Result<Box<dyn Instance>, clap::Error> {
         Ok(Box::new(InstanceOf(Arc::new(K::from_arg_matches(
             matches,
         )?))))
     }
 
-    fn from_parameters(&self, parameters: &Value) -> Result<Box<dyn Instance>, serde_json::Error> {
+    fn read_parameters(&self, parameters: &Value) -> Result<Box<dyn Instance>, serde_json::Error> {
         Ok(Box::new(InstanceOf(Arc::new(K::deserialize(parameters)?))))
     }
 

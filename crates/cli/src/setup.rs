@@ -26,7 +26,7 @@ pub(crate) async fn from_flags(
     store: &StoreFlags,
 ) -> Result<Planned, CliError> {
     let mut kernel = kind
-        .from_flags(matches)
+        .read_flags(matches)
         .map_err(|error| CliError::Parameters(error.into()))?;
     validate(&*kernel)?;
     let samples = match (kernel.domain(), flags.samples) {
@@ -114,7 +114,7 @@ fn from_manifest(kind: &dyn Kind, manifest: &Manifest) -> Result<Box<dyn Instanc
         ));
     }
     let kernel = kind
-        .from_parameters(&identity.parameters)
+        .read_parameters(&identity.parameters)
         .map_err(|error| {
             foreign(
                 &manifest.run,
