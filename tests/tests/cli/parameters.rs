@@ -68,19 +68,13 @@ fn plan_flags_have_variables_too() {
 fn json_keeps_every_bit() {
     let here = fresh();
     // Misread in the last bit by a parser that does not care.
-    write(
-        &here,
-        r#"{"spot": 7.2057594037927933e16, "strike": 122.416294033786585}"#,
-    );
+    let (spot, strike) = ("7.2057594037927933e16", "122.416294033786585");
+    write(&here, &format!(r#"{{"spot": {spot}, "strike": {strike}}}"#));
     let found = planned(&option(&here), "--kwargs kwargs.json");
-    assert_eq!(
-        found["spot"].as_f64().unwrap().to_bits(),
-        7.2057594037927933e16_f64.to_bits()
-    );
-    assert_eq!(
-        found["strike"].as_f64().unwrap().to_bits(),
-        122.416294033786585_f64.to_bits()
-    );
+    for (name, text) in [("spot", spot), ("strike", strike)] {
+        let exact: f64 = text.parse().unwrap();
+        assert_eq!(found[name].as_f64().unwrap().to_bits(), exact.to_bits());
+    }
 }
 
 #[test]
