@@ -16,8 +16,9 @@ use crate::{Error, layout};
 pub struct Executable {
     /// Processor and system, such as `x86_64-linux`.
     pub target: String,
-    /// SHA-256 of what tells builds apart: of the linker's build id where the file has one, since a
-    /// large file takes longer to read than a small shard to run; else of the whole file.
+    /// SHA-256 of what tells builds apart: of the linker's build id and the file's length (64 bits,
+    /// little-endian) where it has an id, since a large file takes longer to read than a small shard
+    /// to run; else of the whole file.
     pub sha256: String,
     /// The release of Croupier in it.
     pub croupier: String,
@@ -41,7 +42,11 @@ impl Executable {
         file.by_ref().take(HEAD_BYTES).read_to_end(&mut bytes)?;
         let mut hasher = Sha256::new();
         match build_id::build_id(&bytes) {
-            Some(id) => hasher.update(id),
+            Some(id) => {
+                hasher.update(id);
+                // What somebody appended or stripped since is not in the id.
+                hasher.update(file.metadata()?.len().to_le_bytes());
+            }
             None => {
                 while !bytes.is_empty() {
                     hasher.update(&bytes);
@@ -117,5 +122,18 @@ mod tests {
         assert_eq!(one, Executable::current().unwrap());
         assert_eq!(one.sha256.len(), 64);
         assert!(one.name().ends_with(&one.sha256));
+    }
+
+    #[test]
+    fn this_program_with_something_appended_is_another() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("program");
+        let mut bytes = std::fs::read(std::env::current_exe().unwrap()).unwrap();
+        std::fs::write(&path, &bytes).unwrap();
+        let one = Executable::current().unwrap();
+        assert_eq!(Executable::at(&path).unwrap(), one);
+        bytes.push(0);
+        std::fs::write(&path, &bytes).unwrap();
+        assert_ne!(Executable::at(&path).unwrap(), one);
     }
 }
