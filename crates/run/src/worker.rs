@@ -73,18 +73,12 @@ pub async fn work<K: Kernel>(
         blocks: grid.shard(shard - segment.first_shard, segment.shards),
     };
     let reader = ShardReader::<K::Tally>::new(run, false)?;
-    // Nothing here waits for anything else here, and a store answers when it likes.
-    let (claimed, before) = tokio::join!(
-        options
-            .executable
-            .claim(&*run.store, options.allow_other_build),
-        async {
-            let there = Inventory::of_shard(run, shard).await?;
-            reader.read(there.names_of(shard), &place).await
-        }
-    );
-    claimed?;
-    let before = before?;
+    options
+        .executable
+        .claim(&*run.store, options.allow_other_build)
+        .await?;
+    let there = Inventory::of_shard(run, shard).await?;
+    let before = reader.read(there.names_of(shard), &place).await?;
 
     let limit = options
         .failed_samples
