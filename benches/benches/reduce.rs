@@ -66,7 +66,7 @@ fn from_directory(budget: Budget, runtime: &Runtime, shards: u32) {
     let folder = tempfile::tempdir().expect("a folder");
     let made = Arc::new(Memory::new());
     runtime.block_on(finish(&(made.clone() as _), shards));
-    for (key, bytes) in runtime.block_on(all_of(&*made)) {
+    for (key, bytes) in runtime.block_on(all_of(&made)) {
         let path = folder.path().join(key);
         std::fs::create_dir_all(path.parent().unwrap_or(Path::new("/"))).expect("a folder");
         std::fs::write(path, bytes).expect("a file");
@@ -83,7 +83,7 @@ fn from_s3(budget: Budget, runtime: &Runtime, shards: u32) {
     let server = S3Server::start();
     let made = Arc::new(Memory::new());
     runtime.block_on(finish(&(made.clone() as _), shards));
-    for (key, bytes) in runtime.block_on(all_of(&*made)) {
+    for (key, bytes) in runtime.block_on(all_of(&made)) {
         server.put(&key, bytes);
     }
     let store: Arc<dyn Store> = Arc::new(server.store("", &Options::default()));
