@@ -6,7 +6,7 @@
 //! stdout, as text or as one JSON object with `--json`; everything else goes to stderr.
 //!
 //! invariant: this is the only layer that prints, and the only one that exits.
-//! invariant: the process's environment is read in [`mod@environment`] alone. (clap reads `CROUPIER_*`
+//! invariant: the process's environment is read in the module `environment` alone. (clap reads `CROUPIER_*`
 //! for flags, named by [`parameters::set_environment_names`]; the AWS SDK reads its own.)
 
 mod environment;
