@@ -169,20 +169,19 @@ fn a_hundred_deaths_between_two_calls() {
     }
 
     let mut deaths = 0;
+    // Some requests are made side by side and come in either order, so the points are a set.
+    let mut hit = std::collections::BTreeSet::new();
     for death in DEATHS_OF_A_REQUEST {
         for (at, point) in planning.iter().enumerate() {
             let name = format!("planning-{at}-{death:?}");
             let before = bench.server.requests().len();
             bench.die(&bench.shard(&name, 0), at, death);
-            assert_eq!(
-                name_of(bench.server.requests_since(before).last().unwrap()),
-                *point
-            );
+            hit.insert(name_of(bench.server.requests_since(before).last().unwrap()));
             deaths += 1;
-            if let Some(later) = working.get(at) {
+            if at < working.len() {
                 bench.pi.call(&bench.shard(&name, 0)).exits(0);
                 bench.die(&bench.shard(&name, 1), at, death);
-                assert_eq!(name_of(bench.server.requests().last().unwrap()), *later);
+                hit.insert(name_of(bench.server.requests().last().unwrap()));
                 deaths += 1;
             }
             let report = bench.finish(&name).json();
@@ -201,6 +200,9 @@ fn a_hundred_deaths_between_two_calls() {
             let report = bench.pi.call(&bench.reduce("whole")).exits(0).json();
             is_as_if_nothing_had_happened(&report, &expected, &format!("{point} {death:?}"));
         }
+    }
+    for point in planning.iter().chain(&working) {
+        assert!(hit.contains(point), "nothing died at {point}: {hit:?}");
     }
     assert!(
         deaths >= DEATHS,
