@@ -1,12 +1,13 @@
 //! A worker and a reducer in a directory, which kill themselves between two calls of their store.
 //!
 //! `dying STORE NAME SHARD` works on one shard, planning the run if it is not there; `dying STORE NAME reduce` prints
-//! the digest. Each call is said on stderr, and `DIE` says where to die: `before 7` or `after 7`, counted from 0.
+//! the report. What it is about to call and has called is said on stderr, a line each, such as `after put attempts/ 1`
+//! for the second put of an attempt; `DIE` is the line at which to die.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -34,47 +35,39 @@ impl Kernel for Dying {
     }
 }
 
-/// Where the process ends.
-#[derive(Clone, Copy, Debug)]
-enum Death {
-    Never,
-    Before(usize),
-    After(usize),
-}
-
-impl Death {
-    fn from_environment() -> Self {
-        let told = std::env::var("DIE").unwrap_or_default();
-        let call = |text: &str| text.parse().expect("the number of a call");
-        match told.split_once(' ') {
-            Some(("before", number)) => Self::Before(call(number)),
-            Some(("after", number)) => Self::After(call(number)),
-            Some(_) | None => Self::Never,
-        }
-    }
-}
-
 /// A store between whose calls the process ends.
 #[derive(Debug)]
 struct Mortal<S> {
     inner: S,
-    calls: AtomicUsize,
-    death: Death,
+    /// How often each was called.
+    calls: Mutex<BTreeMap<String, usize>>,
+    death: Option<String>,
 }
 
 impl<S> Mortal<S> {
-    fn call(&self, verb: &str, key: &str) -> usize {
-        let number = self.calls.fetch_add(1, Ordering::SeqCst);
-        say(format!("before {number} {verb} {key}\n"));
-        if matches!(self.death, Death::Before(at) if at == number) {
-            die();
-        }
-        number
+    /// Says the call, which it gives a name: the same one in every process that calls the same.
+    fn call(&self, verb: &str, key: &str) -> String {
+        // Without the run's name, and without what is drawn or a digest.
+        let (_, key) = key.split_once('/').unwrap_or_default();
+        let folders = ["attempts/", "partials/", "probe"];
+        let folder = folders.into_iter().find(|folder| key.starts_with(folder));
+        let kind = format!("{verb} {}", folder.unwrap_or(key));
+        let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = calls.entry(kind.clone()).or_default();
+        let name = format!("{kind} {count}");
+        *count += 1;
+        drop(calls);
+        self.reach(format!("before {name}"));
+        name
     }
 
-    fn called(&self, number: usize, verb: &str, key: &str) {
-        say(format!("after {number} {verb} {key}\n"));
-        if matches!(self.death, Death::After(at) if at == number) {
+    fn called(&self, name: &str) {
+        self.reach(format!("after {name}"));
+    }
+
+    fn reach(&self, point: String) {
+        say(format!("{point}\n"));
+        if self.death.as_ref() == Some(&point) {
             die();
         }
     }
@@ -97,23 +90,23 @@ impl<S: Store> Store for Mortal<S> {
     }
 
     async fn get(&self, key: &str) -> Result<Bytes, croupier_store::Error> {
-        let number = self.call("get", key);
+        let name = self.call("get", key);
         let got = self.inner.get(key).await;
-        self.called(number, "get", key);
+        self.called(&name);
         got
     }
 
     async fn list(&self, prefix: &str) -> Result<Vec<Entry>, croupier_store::Error> {
-        let number = self.call("list", prefix);
+        let name = self.call("list", prefix);
         let listed = self.inner.list(prefix).await;
-        self.called(number, "list", prefix);
+        self.called(&name);
         listed
     }
 
     async fn put(&self, key: &str, bytes: Bytes) -> Result<(), croupier_store::Error> {
-        let number = self.call("put", key);
+        let name = self.call("put", key);
         let put = self.inner.put(key, bytes).await;
-        self.called(number, "put", key);
+        self.called(&name);
         put
     }
 
@@ -122,16 +115,16 @@ impl<S: Store> Store for Mortal<S> {
         key: &str,
         bytes: Bytes,
     ) -> Result<Placed, croupier_store::Error> {
-        let number = self.call("put-if-absent", key);
+        let name = self.call("put-if-absent", key);
         let placed = self.inner.put_if_absent(key, bytes).await;
-        self.called(number, "put-if-absent", key);
+        self.called(&name);
         placed
     }
 
     async fn delete(&self, key: &str) -> Result<(), croupier_store::Error> {
-        let number = self.call("delete", key);
+        let name = self.call("delete", key);
         let deleted = self.inner.delete(key).await;
-        self.called(number, "delete", key);
+        self.called(&name);
         deleted
     }
 }
@@ -160,8 +153,8 @@ async fn main() -> ExitCode {
 async fn run(directory: &str, name: &str, what: &str) -> Result<String, croupier_run::Error> {
     let store: Arc<dyn Store> = Arc::new(Mortal {
         inner: Directory::new(directory)?,
-        calls: AtomicUsize::new(0),
-        death: Death::from_environment(),
+        calls: Mutex::default(),
+        death: std::env::var("DIE").ok(),
     });
     if what == "reduce" {
         let run = croupier_run::open(&store, name).await?;

@@ -15,23 +15,14 @@ fn dying(directory: &Path) -> Program {
     Program::new(env!("CARGO_BIN_EXE_dying"), directory)
 }
 
-/// The points at which a process can end: what it said before and after each call of its store, without what differs
-/// from one process to the next.
+/// The points at which a process can end: what it said before and after each call of its store.
 fn points(said: &Ended) -> Vec<String> {
     let calls = |line: &&str| line.starts_with("before ") || line.starts_with("after ");
-    said.stderr.lines().filter(calls).map(nameless).collect()
-}
-
-/// `before 8 put attempts/` of `before 8 put demo/attempts/00000/3f0a….json`.
-fn nameless(line: &str) -> String {
-    let (call, key) = line.rsplit_once(' ').expect("a call has a key");
-    let (_, key) = key
-        .split_once('/')
-        .expect("a key begins with the run's name");
-    let folder = ["attempts/", "partials/", "probe"]
-        .into_iter()
-        .find(|folder| key.starts_with(folder));
-    format!("{call} {}", folder.unwrap_or(key))
+    said.stderr
+        .lines()
+        .filter(calls)
+        .map(str::to_owned)
+        .collect()
 }
 
 /// Every worker and the reducer die once at each point of their lives, and then again, until there are enough deaths.
@@ -90,13 +81,9 @@ fn a_hundred_deaths_between_two_calls() {
 
     let deaths = Cell::new(0);
     let die = |name: &str, what: &str, point: &str| {
-        let place = point.splitn(3, ' ').take(2).collect::<Vec<_>>().join(" ");
-        let died = dying
-            .clone()
-            .with("DIE", place)
-            .call(&format!("store {name} {what}"));
+        let call = format!("store {name} {what}");
+        let died = dying.clone().with("DIE", point).call(&call);
         assert!(died.was_killed(), "{point}: {died}");
-        // A reducer has several calls under way at once.
         assert!(
             points(&died).iter().any(|seen| seen == point),
             "{point}: {died}"

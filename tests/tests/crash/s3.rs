@@ -1,5 +1,6 @@
 //! Deaths in S3: of a real program, by a server that knows when.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -36,6 +37,9 @@ fn name_of(request: &Request) -> String {
     };
     format!("{:?} {key}", request.operation)
 }
+
+/// A request by its name, and how many of this name came before it.
+type Point = (String, usize);
 
 /// The program and its server.
 struct Bench {
@@ -74,26 +78,32 @@ impl Bench {
         self.pi.call(&self.reduce(name)).exits(0)
     }
 
-    /// The requests of a call, by name.
-    fn requests(&self, call: &str) -> Vec<String> {
+    /// The requests of a call: name, and how many of this name came before.
+    fn requests(&self, call: &str) -> Vec<Point> {
         let before = self.server.requests().len();
         self.pi.call(call).exits(0);
-        self.server
-            .requests_since(before)
-            .iter()
-            .map(name_of)
-            .collect()
+        let mut points: Vec<Point> = Vec::new();
+        for request in self.server.requests_since(before) {
+            let name = name_of(&request);
+            let nth = points.iter().filter(|point| point.0 == name).count();
+            points.push((name, nth));
+        }
+        points
     }
 
-    /// Calls, and kills at request number `at` of the call.
-    fn die(&self, call: &str, at: usize, death: Death) {
-        let target = self.server.requests().len() + at;
+    /// Calls, and kills at a request. Requests that do not wait for each other come in any order, so it is known by
+    /// its name.
+    fn die(&self, call: &str, (name, nth): &Point, death: Death) {
         let process = Arc::new(OnceLock::<Process>::new());
-        let told = Arc::clone(&process);
+        let reached = Arc::new(OnceLock::new());
+        let seen = AtomicUsize::new(0);
+        let (told, reach) = (Arc::clone(&process), Arc::clone(&reached));
+        let (target, nth) = (name.clone(), *nth);
         self.server.set_fault(move |request| {
-            if request.number != target {
+            if name_of(request) != target || seen.fetch_add(1, Ordering::SeqCst) != nth {
                 return Fault::None;
             }
+            reach.set(request.number).expect("once");
             match death {
                 Death::Unsent => {
                     told.wait().kill();
@@ -106,11 +116,11 @@ impl Bench {
                 Death::Unheard => Fault::None,
             }
         });
-        let told = Arc::clone(&process);
+        let (told, reach) = (Arc::clone(&process), Arc::clone(&reached));
         self.server.set_hook(move |moment, request| {
-            if request.number == target
+            if matches!(death, Death::Unheard)
                 && moment == Moment::After
-                && matches!(death, Death::Unheard)
+                && reach.get() == Some(&request.number)
             {
                 told.wait().kill();
             }
@@ -120,13 +130,8 @@ impl Bench {
         let died = running.wait();
         self.server.clear_fault();
         self.server.set_hook(|_, _| {});
-        assert!(died.was_killed(), "request {at}, {death:?}: {died}");
-        // It had come so far. A worker has at most two requests under way at once, a reducer several.
-        let come = self.server.requests().len() - target;
-        assert!(
-            come == 1 || come == 2 || call.starts_with("reduce") && come > 2,
-            "{come}: {died}"
-        );
+        assert!(reached.get().is_some(), "{name} {nth} did not come: {died}");
+        assert!(died.was_killed(), "{name} {nth}, {death:?}: {died}");
     }
 }
 
@@ -162,47 +167,38 @@ fn a_hundred_deaths_between_two_calls() {
     ] {
         for kind in kinds {
             assert!(
-                points.iter().any(|point| point == kind),
+                points.iter().any(|(name, _)| name == kind),
                 "{kind} is not in {points:#?}"
             );
         }
     }
 
     let mut deaths = 0;
-    // Some requests are made side by side and come in either order, so the points are a set.
-    let mut hit = std::collections::BTreeSet::new();
     for death in DEATHS_OF_A_REQUEST {
         for (at, point) in planning.iter().enumerate() {
             let name = format!("planning-{at}-{death:?}");
-            let before = bench.server.requests().len();
-            bench.die(&bench.shard(&name, 0), at, death);
-            hit.insert(name_of(bench.server.requests_since(before).last().unwrap()));
+            bench.die(&bench.shard(&name, 0), point, death);
             deaths += 1;
-            if at < working.len() {
+            if let Some(later) = working.get(at) {
                 bench.pi.call(&bench.shard(&name, 0)).exits(0);
-                bench.die(&bench.shard(&name, 1), at, death);
-                hit.insert(name_of(bench.server.requests().last().unwrap()));
+                bench.die(&bench.shard(&name, 1), later, death);
                 deaths += 1;
             }
             let report = bench.finish(&name).json();
-            is_as_if_nothing_had_happened(&report, &expected, &format!("{point} {death:?}"));
+            is_as_if_nothing_had_happened(&report, &expected, &format!("{point:?} {death:?}"));
         }
-        // What a reducer fetches, it fetches at once and in any order: the points are counted, the names are a set.
-        for (at, point) in reducing.iter().enumerate() {
+        for point in &reducing {
             // Its life is shorter if there is a result already.
             for key in bench.server.keys() {
                 if key.starts_with("runs/whole/results/") {
                     bench.server.remove(&key);
                 }
             }
-            bench.die(&bench.reduce("whole"), at, death);
+            bench.die(&bench.reduce("whole"), point, death);
             deaths += 1;
             let report = bench.pi.call(&bench.reduce("whole")).exits(0).json();
-            is_as_if_nothing_had_happened(&report, &expected, &format!("{point} {death:?}"));
+            is_as_if_nothing_had_happened(&report, &expected, &format!("{point:?} {death:?}"));
         }
-    }
-    for point in planning.iter().chain(&working) {
-        assert!(hit.contains(point), "nothing died at {point}: {hit:?}");
     }
     assert!(
         deaths >= DEATHS,
