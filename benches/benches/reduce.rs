@@ -12,7 +12,8 @@ use croupier_benches::{Budget, Way, compare};
 use croupier_compute::engine::{Control, Pool};
 use croupier_compute::{BlockLength, Kernel, Mean, Stream, pinned};
 use croupier_run::{
-    Executable, Identity, Plan, ReduceOptions, StoredRun, WorkOptions, open, plan, reduce, work,
+    Checkpoints, Executable, Identity, Plan, ReduceOptions, StoredRun, WorkOptions, open, plan,
+    reduce, work,
 };
 use croupier_store::{Directory, Memory, Options, Store};
 use croupier_tests::s3::S3Server;
@@ -190,6 +191,7 @@ fn plan_of(shards: u32) -> Plan {
         shards,
         inputs: BTreeMap::new(),
         policy: "complete".parse().expect("a policy"),
+        at_most_once: false,
         failed_samples: "0".parse().expect("a limit"),
     }
 }
@@ -202,6 +204,8 @@ fn options(executable: Executable) -> WorkOptions {
         allow_other_build: false,
         failed_samples: None,
         scheduler: None,
+        attempt: None,
+        checkpoints: Checkpoints::default(),
         control: Arc::new(Control::new()),
     }
 }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use croupier_compute::engine::{Control, Pool};
 use croupier_compute::{BlockLength, Kernel, kernel_name};
 use croupier_run::{
-    Executable, FailedSamplesLimit, Identity, Plan, ReduceOptions, WorkOptions, load_inputs, plan,
-    reduce, work,
+    Checkpoints, Executable, FailedSamplesLimit, Identity, Plan, ReduceOptions, WorkOptions,
+    load_inputs, plan, reduce, work,
 };
 use croupier_store::{Memory, Options, Store};
 use serde::Serialize;
@@ -164,6 +164,7 @@ impl<K: Kernel + Serialize> Run<K> {
             shards: self.shards,
             inputs: self.inputs,
             policy: Default::default(),
+            at_most_once: false,
             failed_samples: self.failed_samples?,
         };
         let (store, name): (Arc<dyn Store>, String) = match self.place {
@@ -182,6 +183,8 @@ impl<K: Kernel + Serialize> Run<K> {
             allow_other_build: false,
             failed_samples: Some(planned.failed_samples),
             scheduler: None,
+            attempt: None,
+            checkpoints: Checkpoints::default(),
             control: Arc::new(Control::new()),
         };
         let run = plan(&store, &name, &planned).await?.run;

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::io::IsTerminal;
+use std::path::PathBuf;
 
 /// The variable `name`, if it is set and is text.
 pub(crate) fn variable(name: &str) -> Option<String> {
@@ -11,6 +12,11 @@ pub(crate) fn variable(name: &str) -> Option<String> {
 /// The command line, the program's name first.
 pub(crate) fn arguments() -> Vec<OsString> {
     std::env::args_os().collect()
+}
+
+/// This program's own file.
+pub(crate) fn executable() -> std::io::Result<PathBuf> {
+    std::env::current_exe()
 }
 
 /// Whether somebody may be looking at stderr.

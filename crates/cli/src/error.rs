@@ -49,6 +49,9 @@ pub enum CliError {
         /// What to do.
         advice: String,
     },
+    /// What starts shards failed.
+    #[error(transparent)]
+    Engine(#[from] croupier_fleet::engine::EngineError),
     /// The system failed.
     #[error("{what}: {error}")]
     System {
@@ -70,7 +73,7 @@ impl CliError {
             | Self::Kernel { .. }
             | Self::Index(_)
             | Self::Threads(_) => Exit::BadInput,
-            Self::Pool(_) | Self::System { .. } => Exit::Failed,
+            Self::Pool(_) | Self::Engine(_) | Self::System { .. } => Exit::Failed,
             Self::Run(error) | Self::Advised { error, .. } => exit_of(error),
         }
     }
@@ -89,6 +92,7 @@ fn exit_of(error: &croupier_run::Error) -> Exit {
         Error::Foreign { .. } => Exit::Foreign,
         Error::Kernel(_) => Exit::KernelFailed,
         Error::Stopped { .. } => Exit::Stopped,
+        Error::RunStopped { .. } | Error::StartedBefore { .. } => Exit::Failed,
         error if error.is_retryable() => Exit::Failed,
         _ => Exit::BadInput,
     }

@@ -56,12 +56,15 @@ pub(crate) struct PlanFlags {
     /// The run's name; kernel, time and four digits if left out
     #[arg(long, help_heading = "Plan")]
     pub(crate) name: Option<String>,
-    /// What may be missing: complete, tolerate=N (shards) or tolerate=P% (of the blocks)
-    #[arg(long, value_name = "POLICY", value_parser = policy, default_value = "complete", help_heading = "Plan")]
-    pub(crate) policy: Policy,
-    /// How many samples may fail and be left out: N, or P% of them
-    #[arg(long, value_name = "N|P%", value_parser = failed_samples, default_value = "0", help_heading = "Plan")]
-    pub(crate) failed_samples: FailedSamplesLimit,
+    /// When shards fail: complete, tolerate=N (shards missing), tolerate=P% (of the blocks), retry=R, retry=R,tolerate=..., or fail-fast [default: complete]
+    #[arg(long, value_name = "POLICY", value_parser = policy, help_heading = "Plan")]
+    pub(crate) policy: Option<Policy>,
+    /// How many samples may fail and be left out: N, or P% of the run's [default: 0]
+    #[arg(long, value_name = "N|P%", value_parser = failed_samples, help_heading = "Plan")]
+    pub(crate) failed_samples: Option<FailedSamplesLimit>,
+    /// Start no shard a second time, whatever became of the first: for work that must not run twice
+    #[arg(long, help_heading = "Plan")]
+    pub(crate) at_most_once: bool,
     /// A file the kernel is prepared with: a path or s3://bucket/key
     #[arg(long, value_name = "NAME=URI", value_parser = input, help_heading = "Plan")]
     pub(crate) input: Vec<(String, String)>,
@@ -82,6 +85,12 @@ pub(crate) struct WorkFlags {
     /// How many threads [default: RAYON_NUM_THREADS, SLURM_CPUS_PER_TASK, or every core that may be used]
     #[arg(long, value_name = "N", help_heading = "Work")]
     pub(crate) threads: Option<u64>,
+    /// How often what is finished is published, so that a death costs no more
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration, help_heading = "Work")]
+    pub(crate) checkpoint: Duration,
+    /// How long this may take: it publishes and stops shortly before, with exit code 75 [default: what Slurm tells]
+    #[arg(long, value_name = "TIME", value_parser = duration, help_heading = "Work")]
+    pub(crate) deadline: Option<Duration>,
     /// Work on a run that another build of the program began
     #[arg(long, help_heading = "Work")]
     pub(crate) allow_other_build: bool,
@@ -143,6 +152,9 @@ pub(crate) struct ShardVerb {
     /// Which scheduler's variable to believe where several are set
     #[arg(long, value_name = "SCHEDULER", help_heading = "Shard")]
     pub(crate) index_from: Option<String>,
+    /// Take the index as one of this round's, which `retry` began
+    #[arg(long, value_name = "N", help_heading = "Shard")]
+    pub(crate) round: Option<u32>,
     /// A run that is planned: its name in --store, or its path or URI. Plans one by the flags below if left out
     #[arg(long, value_name = "RUN", help_heading = "Shard")]
     pub(crate) run: Option<String>,
@@ -182,6 +194,101 @@ pub(crate) struct ReduceVerb {
 pub(crate) struct StatusVerb {
     #[command(flatten)]
     pub(crate) run: RunFlags,
+    /// Show it again and again until the run is done or stands still
+    #[arg(long)]
+    pub(crate) watch: bool,
+    #[command(flatten)]
+    pub(crate) show: ShowFlags,
+}
+
+#[derive(Args, Clone, Debug)]
+#[group(skip)]
+pub(crate) struct LogsVerb {
+    /// The shard
+    #[arg(value_name = "SHARD")]
+    pub(crate) shard: u32,
+    #[command(flatten)]
+    pub(crate) run: RunFlags,
+    #[command(flatten)]
+    pub(crate) show: ShowFlags,
+}
+
+#[derive(Args, Clone, Debug)]
+#[group(skip)]
+pub(crate) struct RetryVerb {
+    #[command(flatten)]
+    pub(crate) run: RunFlags,
+    /// Also shards whose kernel failed in this very program
+    #[arg(long)]
+    pub(crate) all: bool,
+    #[command(flatten)]
+    pub(crate) show: ShowFlags,
+}
+
+#[derive(Args, Clone, Debug)]
+#[group(skip)]
+pub(crate) struct ExtendVerb {
+    #[command(flatten)]
+    pub(crate) run: RunFlags,
+    /// How many samples the run is to have in all
+    #[arg(long, value_name = "N", value_parser = number::count)]
+    pub(crate) samples: u64,
+    /// How many shards the new ones are dealt to; as many as the last segment has, if left out
+    #[arg(long, value_name = "N", value_parser = shards)]
+    pub(crate) shards: Option<u32>,
+    #[command(flatten)]
+    pub(crate) show: ShowFlags,
+}
+
+#[derive(Args, Clone, Debug)]
+#[group(skip)]
+pub(crate) struct CancelVerb {
+    #[command(flatten)]
+    pub(crate) run: RunFlags,
+    /// Why, for whoever meets it
+    #[arg(long, default_value = "cancelled")]
+    pub(crate) reason: String,
+    #[command(flatten)]
+    pub(crate) show: ShowFlags,
+}
+
+#[derive(Args, Clone, Debug)]
+#[group(skip)]
+pub(crate) struct CleanVerb {
+    #[command(flatten)]
+    pub(crate) run: RunFlags,
+    /// Remove them; without this, only say what would be removed
+    #[arg(long)]
+    pub(crate) yes: bool,
+    #[command(flatten)]
+    pub(crate) show: ShowFlags,
+}
+
+#[derive(Args, Clone, Debug)]
+#[group(skip)]
+pub(crate) struct DriveVerb {
+    #[command(flatten)]
+    pub(crate) run: RunFlags,
+    /// How many shards run here at once
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) jobs: u32,
+    /// How often to look
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration)]
+    pub(crate) every: Duration,
+    #[command(flatten)]
+    pub(crate) work: WorkFlags,
+    #[command(flatten)]
+    pub(crate) show: ShowFlags,
+}
+
+#[derive(Args, Clone, Debug)]
+#[group(skip)]
+pub(crate) struct WaitVerb {
+    #[command(flatten)]
+    pub(crate) run: RunFlags,
+    /// How often to look
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration)]
+    pub(crate) every: Duration,
     #[command(flatten)]
     pub(crate) show: ShowFlags,
 }

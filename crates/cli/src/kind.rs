@@ -37,6 +37,7 @@ pub(crate) trait Kind: Send + Sync {
     fn read_flags(&self, matches: &ArgMatches) -> Result<Box<dyn Instance>, clap::Error>;
     fn read_parameters(&self, parameters: &Value) -> Result<Box<dyn Instance>, serde_json::Error>;
     async fn reduce(&self, run: &StoredRun, options: &ReduceOptions) -> Result<Summary, Error>;
+    async fn clean(&self, run: &StoredRun, is_meant: bool) -> Result<Vec<String>, Error>;
 }
 
 /// A result without its tally, which only the kernel's author can read.
@@ -131,6 +132,10 @@ impl<K: Program> Kind for KindOf<K> {
             verdict: reduced.verdict,
             uri: reduced.uri,
         })
+    }
+
+    async fn clean(&self, run: &StoredRun, is_meant: bool) -> Result<Vec<String>, Error> {
+        croupier_run::clean::<K>(run, is_meant).await
     }
 }
 

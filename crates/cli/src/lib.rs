@@ -21,8 +21,10 @@ mod progress;
 mod run_uri;
 mod setup;
 mod show;
+mod supervise;
 pub mod threads;
 mod verbs;
+mod worker;
 
 pub use error::CliError;
 pub use kind::Program;

@@ -5,16 +5,19 @@ use std::process::ExitCode;
 
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 use croupier_compute::engine;
+use croupier_run::StoredRun;
 
 use crate::exit::Exit;
 use crate::flags::{
-    LsVerb, PlanVerb, ReduceVerb, ReplayVerb, RmVerb, RunVerb, ShardVerb, StatusVerb, VerifyVerb,
+    CancelVerb, CleanVerb, DriveVerb, ExtendVerb, LogsVerb, LsVerb, PlanVerb, ReduceVerb,
+    ReplayVerb, RetryVerb, RmVerb, RunVerb, ShardVerb, StatusVerb, VerifyVerb, WaitVerb,
 };
 use crate::kind::{Kind, KindOf, Program};
 use crate::parameters::{
     JsonFlags, JsonText, ParametersError, find_collisions, leaf_of, parse, peek,
     set_environment_names,
 };
+use crate::supervise::supervise;
 use crate::{CliError, environment, verbs};
 
 /// The `main` of a program with the kernel `K`: every verb of the command line.
@@ -23,8 +26,12 @@ pub fn main<K: Program>() -> ExitCode {
 }
 
 fn run_to_exit(kind: &dyn Kind) -> ExitCode {
+    let arguments = environment::arguments();
+    if let Some(code) = supervise(kind, &arguments) {
+        return code;
+    }
     engine::note_kernel_panics();
-    let exit = match call(kind, environment::arguments()) {
+    let exit = match call(kind, arguments) {
         Ok(exit) => exit,
         // Help and version are no errors; clap knows where each of its texts goes.
         Err(CliError::Parameters(ParametersError::CommandLine(error))) => {
@@ -77,12 +84,30 @@ async fn dispatch(kind: &dyn Kind, arguments: &[OsString]) -> Result<Exit, CliEr
         ["shard"] => verbs::shard(kind, leaf, &flags::<ShardVerb>(leaf)?).await,
         ["reduce"] => verbs::reduce(kind, &flags::<ReduceVerb>(leaf)?).await,
         ["status"] => verbs::status(&flags::<StatusVerb>(leaf)?).await,
+        ["drive"] => verbs::drive(kind, &flags::<DriveVerb>(leaf)?).await,
+        ["wait"] => verbs::wait(kind, &flags::<WaitVerb>(leaf)?).await,
+        ["retry"] => verbs::retry(&flags::<RetryVerb>(leaf)?, arguments).await,
+        ["extend"] => verbs::extend(&flags::<ExtendVerb>(leaf)?).await,
+        ["cancel"] => verbs::cancel(&flags::<CancelVerb>(leaf)?).await,
+        ["clean"] => verbs::clean(kind, &flags::<CleanVerb>(leaf)?).await,
+        ["logs"] => verbs::logs(&flags::<LogsVerb>(leaf)?).await,
         ["ls"] => verbs::ls(&flags::<LsVerb>(leaf)?).await,
         ["rm"] => verbs::rm(&flags::<RmVerb>(leaf)?).await,
         ["verify"] => verbs::verify(kind, &flags::<VerifyVerb>(leaf)?).await,
         ["replay"] => verbs::replay(kind, &flags::<ReplayVerb>(leaf)?).await,
         other => unreachable!("clap let the verb {other:?} through"),
     }
+}
+
+/// The run and the shard that a call of `shard` was about.
+pub(crate) async fn shard_target(
+    kind: &dyn Kind,
+    arguments: &[OsString],
+) -> Result<(StoredRun, u32), CliError> {
+    let name = program_name(kind, arguments.first().map(OsString::as_os_str));
+    let matches = parsed(kind, &name, arguments).await?;
+    let (_, leaf) = leaf_of(&matches);
+    verbs::target(leaf, &flags::<ShardVerb>(leaf)?).await
 }
 
 /// The command line with what `--kwargs` adds to it.
@@ -160,7 +185,35 @@ fn command(kind: &dyn Kind, name: &str, arguments: &[OsString]) -> Command {
         ),
         (
             StatusVerb::augment_args(Command::new("status")),
-            "Show how far a run is",
+            "Show how far a run is, and why shards are missing",
+        ),
+        (
+            LogsVerb::augment_args(Command::new("logs")),
+            "Show every start of one shard, and the last that it said",
+        ),
+        (
+            DriveVerb::augment_args(Command::new("drive")),
+            "Apply the run's policy on this machine until it is done: start shards, retry, stop, reduce",
+        ),
+        (
+            WaitVerb::augment_args(Command::new("wait")),
+            "Wait until a run is done or stands still, then reduce it",
+        ),
+        (
+            RetryVerb::augment_args(Command::new("retry")),
+            "Begin a round of the shards that have holes, and say how to start it",
+        ),
+        (
+            ExtendVerb::augment_args(Command::new("extend")),
+            "Ask a run for more samples; only the new ones are drawn",
+        ),
+        (
+            CancelVerb::augment_args(Command::new("cancel")),
+            "Stop a run for all its workers; what they have is kept",
+        ),
+        (
+            CleanVerb::augment_args(Command::new("clean")),
+            "Remove partials that a complete one of their shard supersedes",
         ),
         (
             LsVerb::augment_args(Command::new("ls")),

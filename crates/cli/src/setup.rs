@@ -58,8 +58,9 @@ pub(crate) async fn from_flags(
         samples,
         shards: flags.shards.unwrap_or(1),
         inputs: sources,
-        policy: flags.policy,
-        failed_samples: flags.failed_samples,
+        policy: flags.policy.unwrap_or_default(),
+        at_most_once: flags.at_most_once,
+        failed_samples: flags.failed_samples.unwrap_or_default(),
     };
     if croupier_compute::engine::PANICS_ABORT && plan.failed_samples.of(samples) > 0 {
         return Err(CliError::Program(

@@ -5,9 +5,15 @@
 //! then every process draws the same stream, and the result looks better than it is. [`attempt`] says what is known of
 //! this start of the shard, for the record.
 //!
+//! An [`engine`] starts shards, here as processes of this machine; the [`driver`] applies a run's policy with it while
+//! nobody watches.
+//!
 //! Nothing here reads the environment; it is passed in, as a function from a name to a value.
 
 pub mod attempt;
+pub mod deadline;
+pub mod driver;
+pub mod engine;
 pub mod index;
 
 pub use attempt::Attempt;

@@ -9,7 +9,9 @@ use std::sync::Arc;
 
 use croupier_compute::engine::{Control, Pool};
 use croupier_compute::{BlockLength, Kernel};
-use croupier_run::{Executable, Identity, Plan, ReduceOptions, WorkOptions, plan, reduce, work};
+use croupier_run::{
+    Checkpoints, Executable, Identity, Plan, ReduceOptions, WorkOptions, plan, reduce, work,
+};
 use croupier_store::{Memory, Options, Store, open};
 
 #[path = "../tests/golden/kernel.rs"]
@@ -35,6 +37,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
             shards: SHARDS,
             inputs: BTreeMap::new(),
             policy: "tolerate=0.5%".parse()?,
+            at_most_once: false,
             failed_samples: "2%".parse()?,
         },
     )
@@ -51,6 +54,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
         allow_other_build: false,
         failed_samples: None,
         scheduler: None,
+        attempt: None,
+        checkpoints: Checkpoints::default(),
         control: Arc::new(Control::new()),
     };
     for shard in 0..SHARDS {

@@ -75,6 +75,28 @@ pub enum Error {
         /// Blocks of the shard.
         planned: u64,
     },
+    /// Someone, or another shard's failure, stopped the run.
+    #[error("the run was stopped: {reason} ({key}); `retry` goes on with it")]
+    RunStopped {
+        /// The order.
+        key: String,
+        /// Why.
+        reason: String,
+    },
+    /// The run's work must not run twice, and this shard was started before.
+    #[error(
+        "shard {shard} was started before, by attempt {attempt} on {host} at {at}: the run is planned with --at-most-once, so it is not started again"
+    )]
+    StartedBefore {
+        /// The shard.
+        shard: u32,
+        /// The attempt that has it.
+        attempt: String,
+        /// Where that is.
+        host: String,
+        /// Since when.
+        at: String,
+    },
     /// The store failed.
     #[error(transparent)]
     Store(#[from] croupier_store::Error),
@@ -94,6 +116,8 @@ impl Error {
             | Self::Taken { .. }
             | Self::Foreign { .. }
             | Self::Differ { .. }
+            | Self::RunStopped { .. }
+            | Self::StartedBefore { .. }
             | Self::Kernel(_) => false,
         }
     }

@@ -7,6 +7,8 @@ pub(crate) const PARTIALS: &str = "partials/";
 pub(crate) const ATTEMPTS: &str = "attempts/";
 pub(crate) const RESULTS: &str = "results/";
 pub(crate) const SEGMENTS: &str = "segments/";
+pub(crate) const ROUNDS: &str = "rounds/";
+pub(crate) const STOPPED: &str = "stopped.json";
 
 pub(crate) fn segment(number: u32) -> String {
     format!("{SEGMENTS}{number}.json")
@@ -14,9 +16,27 @@ pub(crate) fn segment(number: u32) -> String {
 
 /// The number of a segment; none where the key is no segment's.
 pub(crate) fn segment_number(key: &str) -> Option<u32> {
-    let number = key.strip_prefix(SEGMENTS)?.strip_suffix(".json")?;
+    numbered(SEGMENTS, key)
+}
+
+pub(crate) fn round(number: u32) -> String {
+    format!("{ROUNDS}{number}.json")
+}
+
+/// The number of a round; none where the key is no round's.
+pub(crate) fn round_number(key: &str) -> Option<u32> {
+    numbered(ROUNDS, key)
+}
+
+fn numbered(folder: &str, key: &str) -> Option<u32> {
+    let number = key.strip_prefix(folder)?.strip_suffix(".json")?;
     let number = number.parse().ok()?;
-    (segment(number) == key).then_some(number)
+    (format!("{folder}{number}.json") == key).then_some(number)
+}
+
+/// Where the one worker that may start a shard says that it did.
+pub(crate) fn started(shard: u32) -> String {
+    format!("started/{shard:05}.json")
 }
 
 pub(crate) fn build(target: &str) -> String {
@@ -24,7 +44,12 @@ pub(crate) fn build(target: &str) -> String {
 }
 
 pub(crate) fn attempt(shard: u32, id: &str) -> String {
-    format!("{ATTEMPTS}{shard:05}/{id}.json")
+    format!("{}{id}.json", attempts_of(shard))
+}
+
+/// All attempts at one shard begin with this.
+pub(crate) fn attempts_of(shard: u32) -> String {
+    format!("{ATTEMPTS}{shard:05}/")
 }
 
 /// All partials of one shard begin with this.

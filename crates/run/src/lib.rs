@@ -16,6 +16,7 @@
 //! invariant: tallies in memory do not grow with the number of shards.
 
 mod attempt;
+mod clean;
 mod content;
 mod error;
 mod executable;
@@ -33,12 +34,17 @@ mod reduce;
 mod remove;
 mod report;
 mod results;
+mod rounds;
 mod shard;
+mod started;
+mod stopped;
+mod survey;
 mod tasks;
 mod verify;
 mod worker;
 
-pub use attempt::{Attempt, AttemptState, Scheduler};
+pub use attempt::{Attempt, AttemptState, Death, Scheduler};
+pub use clean::clean;
 pub use content::{Digest, content_digest};
 pub use error::Error;
 pub use executable::Executable;
@@ -56,5 +62,8 @@ pub use report::{
     BlockCounts, EstimateReport, FailedSamplesReport, Report, SampleCounts, ShardCounts, Usage,
 };
 pub use results::Results;
+pub use rounds::Round;
+pub use stopped::StopOrder;
+pub use survey::{Cause, ShardSurvey, Standing, Survey};
 pub use verify::{Depth, Verified, verify};
-pub use worker::{WorkOptions, Worked, work};
+pub use worker::{Checkpoints, WorkOptions, Worked, work};

@@ -25,6 +25,15 @@ impl Machine {
         }
     }
 
+    /// Whether there is a process of this number; none where the system doesn't tell.
+    pub fn has_process(number: u32) -> Option<bool> {
+        let processes = std::path::Path::new("/proc");
+        processes
+            .join("self")
+            .exists()
+            .then(|| processes.join(number.to_string()).exists())
+    }
+
     /// CPU time of this process so far, in seconds, all threads together.
     pub fn cpu_seconds() -> Option<f64> {
         // Fields 14 and 15, user and system time in clock ticks. Linux counts them at 100 a second for
@@ -56,6 +65,8 @@ mod tests {
         let machine = Machine::current();
         assert!(machine.host.is_some_and(|host| !host.is_empty()));
         assert!(Machine::memory_peak_bytes().is_some_and(|bytes| bytes > 100_000));
+        assert_eq!(Machine::has_process(std::process::id()), Some(true));
+        assert_eq!(Machine::has_process(u32::MAX), Some(false));
         assert!(Machine::cpu_seconds().is_some_and(|seconds| seconds >= 0.0));
     }
 }

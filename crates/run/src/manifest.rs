@@ -34,6 +34,9 @@ pub struct Manifest {
     pub policy: Policy,
     /// How many samples may fail, unless told otherwise later.
     pub failed_samples: FailedSamplesLimit,
+    /// Whether no shard may be started twice.
+    #[serde(default)]
+    pub at_most_once: bool,
 }
 
 /// A planned range of blocks and how it is dealt.

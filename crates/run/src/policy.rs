@@ -1,4 +1,4 @@
-//! How much may be missing from a result, in integers.
+//! What becomes of a run whose shards fail: what may be missing, in integers, and what is done about it.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,13 +7,18 @@ use serde::{Deserialize, Serialize};
 
 use crate::Error;
 
-/// How many holes a result may have.
+/// What becomes of a run whose shards fail, and how many holes its result may have.
 ///
 /// Written `complete`, `tolerate=N` (shards unfinished) or `tolerate=P%` (share of blocks missing, at
-/// most three decimals).
+/// most three decimals); before either, `retry=R` (rounds of holes only), as in `retry=3,tolerate=1%`;
+/// or `fail-fast` (the first failure stops all others).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Policy {
+    /// Whether the first failure stops all others.
+    pub fail_fast: bool,
+    /// How often shards with holes are run again before the rest of the policy decides.
+    pub retries: u32,
     /// What may be missing.
     pub tolerance: Tolerance,
 }
@@ -65,25 +70,61 @@ impl FromStr for Policy {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        let wrong = || {
+        let wrong = |why: &str| {
             Error::Input(format!(
-                "{text:?} is no policy: give complete, tolerate=N (shards) or tolerate=P% (of the blocks, at most three decimals)"
+                "{text:?} is no policy{why}: give complete, tolerate=N (shards), tolerate=P% (of the blocks, at most three decimals), retry=R, both as in retry=3,tolerate=1%, or fail-fast"
             ))
         };
-        let tolerance = match text.split_once('=') {
-            None if text == "complete" => Tolerance::Nothing,
-            Some(("tolerate", amount)) => match amount.strip_suffix('%') {
-                Some(percent) => Tolerance::Blocks(percent.parse().map_err(|()| wrong())?),
-                None => Tolerance::Shards(whole(amount).ok_or_else(wrong)?),
-            },
-            _ => return Err(wrong()),
-        };
-        Ok(Self { tolerance })
+        let mut policy = Self::default();
+        let mut said = Vec::new();
+        for part in text.split(',') {
+            let (what, amount) = part
+                .split_once('=')
+                .map_or((part, None), |(what, amount)| (what, Some(amount)));
+            match (what, amount) {
+                ("complete", None) => {}
+                ("fail-fast", None) => policy.fail_fast = true,
+                ("retry", Some(rounds)) => {
+                    policy.retries = whole(rounds).ok_or_else(|| wrong(""))?;
+                }
+                ("tolerate", Some(amount)) => {
+                    policy.tolerance = match amount.strip_suffix('%') {
+                        Some(percent) => {
+                            Tolerance::Blocks(percent.parse().map_err(|()| wrong(""))?)
+                        }
+                        None => Tolerance::Shards(whole(amount).ok_or_else(|| wrong(""))?),
+                    };
+                }
+                _ => return Err(wrong("")),
+            }
+            // Both say what may be missing in the end.
+            let about = if what == "complete" { "tolerate" } else { what };
+            if said.contains(&about) {
+                return Err(wrong(", it says one thing twice"));
+            }
+            said.push(about);
+        }
+        if policy.fail_fast && said.len() > 1 {
+            return Err(wrong(
+                ", since what fails fast is neither tolerated nor retried",
+            ));
+        }
+        Ok(policy)
     }
 }
 
 impl fmt::Display for Policy {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.fail_fast {
+            return formatter.write_str("fail-fast");
+        }
+        if self.retries > 0 {
+            write!(formatter, "retry={}", self.retries)?;
+            if self.tolerance == Tolerance::Nothing {
+                return Ok(());
+            }
+            formatter.write_str(",")?;
+        }
         match self.tolerance {
             Tolerance::Nothing => formatter.write_str("complete"),
             Tolerance::Shards(count) => write!(formatter, "tolerate={count}"),
@@ -252,6 +293,9 @@ mod tests {
             "tolerate=0.5%",
             "tolerate=100%",
             "tolerate=0.001%",
+            "fail-fast",
+            "retry=3",
+            "retry=3,tolerate=1%",
         ] {
             assert_eq!(policy(text).to_string(), text);
         }
@@ -268,6 +312,12 @@ mod tests {
             "tolerate=5.%",
             "complete=1",
             "tolerate=+1",
+            "retry",
+            "retry=-1",
+            "retry=1,retry=2",
+            "complete,tolerate=1",
+            "fail-fast,tolerate=1",
+            "retry=1,",
         ] {
             assert!(text.parse::<Policy>().is_err(), "{text:?}");
         }

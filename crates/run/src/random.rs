@@ -11,3 +11,11 @@ pub(crate) fn random_id() -> String {
     });
     format!("{id:016x}")
 }
+
+/// A number from 0 up to and without 1, for what should not happen everywhere at once.
+pub(crate) fn jitter() -> f64 {
+    let drawn = SysRng
+        .try_next_u32()
+        .unwrap_or_else(|_| Utc::now().timestamp_subsec_nanos());
+    f64::from(drawn) / (f64::from(u32::MAX) + 1.0)
+}

@@ -84,17 +84,38 @@ impl<T: Tally> ShardReader<T> {
 
     /// Reads the partials `names` of the shard at `place`, those with most blocks first: complete
     /// ones all, to compare them, and incomplete ones only where no complete one is valid.
+    ///
+    /// What lies beside a complete one is not looked at, since a shard that took an hour has left sixty;
+    /// [`read_all`](Self::read_all) compares them, before they are removed.
     pub(crate) async fn read(
         &self,
         names: &[PartialName],
         place: &Place,
+    ) -> Result<ShardContent<T>, Error> {
+        self.read_some(names, place, false).await
+    }
+
+    /// As [`read`](Self::read), but all of them.
+    pub(crate) async fn read_all(
+        &self,
+        names: &[PartialName],
+        place: &Place,
+    ) -> Result<ShardContent<T>, Error> {
+        self.read_some(names, place, true).await
+    }
+
+    async fn read_some(
+        &self,
+        names: &[PartialName],
+        place: &Place,
+        all: bool,
     ) -> Result<ShardContent<T>, Error> {
         let mut content = ShardContent::empty();
         let count = place.block_count();
         let mut read: Vec<(PartialName, Partial<T>)> = Vec::new();
         for name in names {
             let has_complete = read.first().is_some_and(|(first, _)| first.blocks == count);
-            if has_complete && name.blocks < count {
+            if has_complete && name.blocks < count && !all {
                 break;
             }
             match self.read_one(name, place).await? {

@@ -1,22 +1,30 @@
 //! Runs one shard: takes what earlier attempts left, does the rest, publishes all of it.
+//!
+//! It publishes what is finished by the clock too, so that a death costs what was done since: any set of
+//! finished nodes is a partial like any other, and a later attempt does the rest.
 
+mod bench;
+mod checkpoints;
 mod publish;
 mod record;
 
-use std::ops::Range;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use croupier_compute::engine::{self, Control, Ended, Pool, Work};
-use croupier_compute::{Frontier, Grid, Kernel, KernelFailure, Node, Tally};
+use croupier_compute::engine::{Control, Ended, Pool};
+use croupier_compute::{Kernel, KernelFailure, Tally};
 
 use crate::inventory::Inventory;
 use crate::partial::PartialFormat;
 use crate::shard::{Place, ShardContent, ShardReader, holes};
-use crate::{Error, Executable, FailedSamplesLimit, Scheduler, StoredRun};
+use crate::{Error, Executable, FailedSamplesLimit, Scheduler, StopOrder, StoredRun, started};
 
+use bench::{Bench, Job};
+use checkpoints::Timer;
 use publish::{publish, witness_blocks};
 use record::Record;
+
+pub use checkpoints::Checkpoints;
 
 /// What a worker is given besides its shard.
 #[derive(Clone, Debug)]
@@ -33,6 +41,10 @@ pub struct WorkOptions {
     pub failed_samples: Option<FailedSamplesLimit>,
     /// What a scheduler calls this attempt.
     pub scheduler: Option<Scheduler>,
+    /// The attempt's id, where somebody else has to know it; drawn if left out.
+    pub attempt: Option<String>,
+    /// When to publish before all is done.
+    pub checkpoints: Checkpoints,
     /// Lets others see how far it is, and stop it.
     pub control: Arc<Control>,
 }
@@ -52,14 +64,19 @@ pub struct Worked {
     pub kernel_seconds: f64,
 }
 
+/// How long blocks in hand are waited for when a worker is stopped. Longer ones are dropped.
+const PATIENCE: Duration = Duration::from_secs(2);
+
 /// Runs shard `shard` of `run` with `kernel`, which is validated, prepared and of the run's identity.
 ///
 /// May be called for one shard any number of times, anywhere, at once: it publishes the same partial.
+/// (Unless the run is planned at most once: then the first call has the shard for good.) When it is told
+/// to stop, by [`WorkOptions::control`] or the time, it publishes what is finished within seconds.
 ///
 /// # Errors
 ///
-/// Where the kernel failed ([`Error::Kernel`]), was stopped, or the build is another one; what the
-/// store reports. What was finished by then is published where it can be.
+/// Where the kernel failed ([`Error::Kernel`]), this worker or the run was stopped, or the build is
+/// another one; what the store reports. What was finished by then is published where it can be.
 pub async fn work<K: Kernel>(
     run: &StoredRun,
     kernel: &Arc<K>,
@@ -73,6 +90,13 @@ pub async fn work<K: Kernel>(
         blocks: grid.shard(shard - segment.first_shard, segment.shards),
     };
     let reader = ShardReader::<K::Tally>::new(run, false)?;
+    if let Some(order) = run.stop_order().await? {
+        return Err(run.stopped_by(order));
+    }
+    let mut record = Record::new(shard, place.block_count(), options);
+    if run.manifest.at_most_once {
+        started::claim(run, shard, &record.attempt.id).await?;
+    }
     options
         .executable
         .claim(&*run.store, options.allow_other_build)
@@ -83,37 +107,55 @@ pub async fn work<K: Kernel>(
     let limit = options
         .failed_samples
         .unwrap_or(run.manifest.failed_samples);
-    let allowed_failures = limit.of(grid.samples_in(place.blocks.clone()));
+    let allowed_failures = limit.of(run.samples());
     if let Some(worked) = worked_before(&before, &place, allowed_failures) {
         return Ok(worked);
     }
     let todo = holes(&before.nodes, place.blocks.clone());
     let blocks_todo: u64 = todo.iter().map(|range| range.end - range.start).sum();
     let blocks_before = place.block_count() - blocks_todo;
-    let mut record = Record::start(shard, place.block_count(), blocks_before, options);
+    record.attempt.blocks_before = blocks_before;
     let announced = record.attempt.clone();
-    let finishing = async {
-        let job = Job {
-            grid,
-            todo,
-            allowed_failures,
-            before,
-            witness_blocks: witness_blocks(&run.manifest.identity, shard, &place.blocks),
-        };
-        let seed = run.manifest.identity.seed;
-        let finished = job.run(Arc::clone(kernel), seed, options).await;
-        let seconds = finished.kernel_seconds;
-        let outcome = finished.publish(run, shard, &place, &reader.format, options);
-        (outcome.await, seconds)
+    let job = Job {
+        grid,
+        seed: run.manifest.identity.seed,
+        todo,
+        allowed_failures,
+        before,
+        witness_blocks: witness_blocks(&run.manifest.identity, shard, &place.blocks),
+    };
+    let bench = Bench::start(
+        job,
+        Arc::clone(kernel),
+        options.pool.clone(),
+        Arc::clone(&options.control),
+    )?;
+    let mut worker = Worker {
+        run,
+        shard,
+        format: &reader.format,
+        options,
+        bench,
+        record,
+        published: None,
     };
     // Says that it is running while it is. An attempt explains; that it can't be written stops nothing.
-    let (_, (outcome, kernel_seconds)) = tokio::join!(announced.write(&*run.store), finishing);
+    let (_, outcome) = tokio::join!(announced.write(&*run.store), worker.attend(&place));
     let outcome = outcome.map(|worked| Worked {
         blocks_before,
         ..worked
     });
-    record.end(&outcome, options.control.blocks(), kernel_seconds);
-    let _ = record.attempt.write(&*run.store).await;
+    if run.manifest.policy.fail_fast
+        && let Err(error) = &outcome
+        && !matches!(error, Error::Stopped { .. } | Error::RunStopped { .. })
+    {
+        // That the others go on for lack of this word is no worse than the failure it is about.
+        let _ = run
+            .stop(Some(shard), format!("shard {shard} failed: {error}"))
+            .await;
+    }
+    worker.record.end(&outcome);
+    let _ = worker.record.attempt.write(&*run.store).await;
     outcome
 }
 
@@ -136,121 +178,149 @@ fn worked_before<T>(
     })
 }
 
-/// What is to be run, and what need not be.
-struct Job<T> {
-    grid: Grid,
-    todo: Vec<Range<u64>>,
-    allowed_failures: u64,
-    before: ShardContent<T>,
-    witness_blocks: Vec<u64>,
+/// A worker whose engine is running.
+struct Worker<'a, T> {
+    run: &'a StoredRun,
+    shard: u32,
+    format: &'a PartialFormat<T>,
+    options: &'a WorkOptions,
+    bench: Bench<T>,
+    record: Record,
+    /// What was published last.
+    published: Option<Published>,
 }
 
-/// What an engine left when it ended.
-struct Finished<T> {
-    ended: Result<Ended, KernelFailure>,
-    kernel_seconds: f64,
-    nodes: Vec<Node<T>>,
-    witnesses: Vec<Node<T>>,
+/// A partial that is in the store.
+#[derive(Clone, Debug)]
+struct Published {
+    key: String,
+    blocks: u64,
+    failed_samples: u64,
 }
 
-impl<T: Tally> Job<T> {
-    async fn run<K: Kernel<Tally = T>>(
-        self,
-        kernel: Arc<K>,
-        seed: u64,
-        options: &WorkOptions,
-    ) -> Finished<T> {
-        let (pool, control) = (options.pool.clone(), Arc::clone(&options.control));
-        let running = tokio::task::spawn_blocking(move || {
-            let started = Instant::now();
-            let failed_before: Vec<(u64, u64)> = self
-                .before
-                .nodes
-                .iter()
-                .filter(|node| node.failures.samples > 0)
-                .map(|node| (node.first_block, node.failures.samples))
-                .collect();
-            let frontier = Frontier::with_witnesses(self.witness_blocks);
-            for node in self.before.nodes {
-                frontier.insert(node);
-            }
-            let work = Work {
-                kernel: &*kernel,
-                seed,
-                grid: self.grid,
-                blocks: &self.todo,
-                allowed_failures: self.allowed_failures,
-                failed_before: &failed_before,
-            };
-            let ended = engine::run(&work, &pool, &frontier, &control);
-            let kernel_seconds = started.elapsed().as_secs_f64();
-            let (nodes, new_witnesses) = frontier.into_parts();
-            let mut witnesses = self.before.witnesses;
-            witnesses.extend(new_witnesses);
-            Finished {
-                ended,
-                kernel_seconds,
-                nodes,
-                witnesses,
-            }
-        });
-        running
-            .await
-            .unwrap_or_else(|failed| match failed.try_into_panic() {
-                Ok(panic) => std::panic::resume_unwind(panic),
-                Err(_) => Finished {
-                    ended: Ok(Ended::Stopped),
-                    kernel_seconds: 0.0,
-                    nodes: Vec::new(),
-                    witnesses: Vec::new(),
-                },
-            })
-    }
+/// Why the engine is no longer waited for.
+enum End {
+    /// It ended by itself.
+    Engine(Result<Ended, KernelFailure>),
+    /// The run was stopped.
+    Order(StopOrder),
+    /// The store will take nothing more.
+    Store(Error),
 }
 
-impl<T: Tally> Finished<T> {
-    /// Publishes what there is, however the engine ended.
-    async fn publish(
-        self,
-        run: &StoredRun,
-        shard: u32,
-        place: &Place,
-        format: &PartialFormat<T>,
-        options: &WorkOptions,
-    ) -> Result<Worked, Error> {
-        let failed_samples = self.nodes.iter().map(|node| node.failures.samples).sum();
-        let mut name = None;
-        let mut published = Ok(());
-        if !self.nodes.is_empty() {
-            match publish(
-                run,
-                shard,
-                format,
-                self.nodes,
-                self.witnesses,
-                &options.executable,
-            )
-            .await
-            {
-                Ok(written) => name = Some(written),
-                Err(error) => published = Err(error),
-            }
+impl<T: Tally> Worker<'_, T> {
+    /// Publishes by the clock until the engine ends, and then what there is, however it ended.
+    async fn attend(&mut self, place: &Place) -> Result<Worked, Error> {
+        let end = self.wait().await;
+        if !matches!(end, End::Engine(_)) {
+            self.options.control.stop();
         }
-        self.ended?;
+        self.record
+            .progress(self.options.control.blocks(), self.bench.seconds());
+        let published = self.publish().await;
+        match end {
+            End::Engine(ended) => ended?,
+            End::Order(order) => return Err(self.run.stopped_by(order)),
+            End::Store(error) => return Err(error),
+        };
         published?;
         let planned = place.block_count();
-        match name {
-            Some(name) if name.blocks == planned => Ok(Worked {
-                partial: name.key(),
+        match self.published.take() {
+            Some(published) if published.blocks == planned => Ok(Worked {
+                partial: published.key,
                 blocks: planned,
                 blocks_before: 0,
-                failed_samples,
-                kernel_seconds: self.kernel_seconds,
+                failed_samples: published.failed_samples,
+                kernel_seconds: self.bench.seconds(),
             }),
-            name => Err(Error::Stopped {
-                done: name.map_or(0, |name| name.blocks),
+            published => Err(Error::Stopped {
+                done: published.map_or(0, |published| published.blocks),
                 planned,
             }),
         }
+    }
+
+    /// Waits for the engine, through checkpoints.
+    async fn wait(&mut self) -> End {
+        let control = Arc::clone(&self.options.control);
+        let mut timer = Timer::new(&self.options.checkpoints);
+        let stop_at = self.options.checkpoints.stop_at;
+        loop {
+            let due = stop_at.map_or(timer.next(), |at| at.min(timer.next()));
+            tokio::select! {
+                biased;
+                ended = self.bench.end() => return End::Engine(ended),
+                () = stopped(&control) => return End::Engine(self.wait_for_blocks_in_hand().await),
+                () = tokio::time::sleep_until(due.into()) => {}
+            }
+            if stop_at.is_some_and(|at| at <= Instant::now()) {
+                control.stop();
+                continue;
+            }
+            let began = Instant::now();
+            match self.checkpoint().await {
+                Ok(None) => timer.set(began.elapsed()),
+                Ok(Some(order)) => return End::Order(order),
+                // What was not published now is published with the next one.
+                Err(error) if error.is_retryable() => timer.set(began.elapsed()),
+                Err(error) => return End::Store(error),
+            }
+        }
+    }
+
+    /// A while for what the threads have in hand, since it is often almost done.
+    async fn wait_for_blocks_in_hand(&mut self) -> Result<Ended, KernelFailure> {
+        tokio::time::timeout(PATIENCE, self.bench.end())
+            .await
+            .unwrap_or(Ok(Ended::Stopped))
+    }
+
+    /// Publishes what is finished, says that it is alive, and looks whether the run was stopped.
+    async fn checkpoint(&mut self) -> Result<Option<StopOrder>, Error> {
+        self.publish().await?;
+        self.record
+            .progress(self.options.control.blocks(), self.bench.seconds());
+        let _ = self.record.attempt.write(&*self.run.store).await;
+        self.run.stop_order().await
+    }
+
+    /// Publishes what is finished, where that is more than the last time.
+    async fn publish(&mut self) -> Result<(), Error> {
+        let (nodes, witnesses) = self.bench.finished();
+        let blocks: u64 = nodes.iter().map(|node| 1u64 << node.level).sum();
+        if blocks == 0
+            || self
+                .published
+                .as_ref()
+                .is_some_and(|last| last.blocks == blocks)
+        {
+            return Ok(());
+        }
+        let failed_samples = nodes.iter().map(|node| node.failures.samples).sum();
+        let executable = &self.options.executable;
+        let name = publish(
+            self.run,
+            self.shard,
+            self.format,
+            nodes,
+            witnesses,
+            executable,
+        )
+        .await?;
+        self.published = Some(Published {
+            key: name.key(),
+            blocks: name.blocks,
+            failed_samples,
+        });
+        Ok(())
+    }
+}
+
+/// Returns once `control` was told to stop. The engine mostly ends by itself soon after; this is for
+/// blocks that take long.
+async fn stopped(control: &Control) {
+    const LOOK_EVERY: Duration = Duration::from_millis(50);
+    while !control.is_stopped() {
+        tokio::time::sleep(LOOK_EVERY).await;
     }
 }

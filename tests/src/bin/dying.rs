@@ -14,7 +14,9 @@ use bytes::Bytes;
 use croupier::prelude::*;
 use croupier_compute::BlockLength;
 use croupier_compute::engine::{Control, Pool};
-use croupier_run::{Executable, Identity, Plan, ReduceOptions, WorkOptions, plan, reduce, work};
+use croupier_run::{
+    Checkpoints, Executable, Identity, Plan, ReduceOptions, WorkOptions, plan, reduce, work,
+};
 use croupier_store::{Directory, Entry, Placed, Store};
 use rustix::process::{Signal, getpid, kill_process};
 
@@ -174,6 +176,7 @@ async fn run(directory: &str, name: &str, what: &str) -> Result<String, croupier
         shards: SHARDS,
         inputs: Default::default(),
         policy: Default::default(),
+        at_most_once: false,
         failed_samples: Default::default(),
     };
     let run = plan(&store, name, &planned).await?.run;
@@ -184,6 +187,8 @@ async fn run(directory: &str, name: &str, what: &str) -> Result<String, croupier
         allow_other_build: false,
         failed_samples: None,
         scheduler: None,
+        attempt: None,
+        checkpoints: Checkpoints::default(),
         control: Arc::new(Control::new()),
     };
     let shard = what.parse().expect("the number of a shard");

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 
 use clap::ArgMatches;
 use croupier_fleet::index;
-use croupier_run::{ReduceOptions, ShardState};
+use croupier_run::ReduceOptions;
 
 use crate::exit::Exit;
 use crate::flags::RunVerb;
@@ -12,7 +12,7 @@ use crate::kind::Kind;
 use crate::setup::from_flags;
 use crate::verbs::plan::place;
 use crate::verbs::reduce::print_reduced;
-use crate::verbs::shard::{Worker, advise};
+use crate::worker::{Worker, advise};
 use crate::{CliError, environment};
 
 pub(crate) async fn run(
@@ -40,26 +40,13 @@ pub(crate) async fn run(
         eprintln!("run {} is there already: going on with it", run.uri());
     }
     worker.say_threads();
-    let inventory = croupier_run::Inventory::of(&run).await?;
-    for shard in 0..run.shards() {
-        let (segment, grid) = run.segment_of(shard)?;
-        let blocks = grid.shard(shard - segment.first_shard, segment.shards);
-        if inventory.state(shard, blocks.end - blocks.start) == ShardState::Done {
-            continue;
-        }
-        worker
-            .work(
-                &run,
-                &*planned.kernel,
-                shard,
-                Some(flags.plan.failed_samples),
-            )
-            .await
-            .map_err(|error| advise(error, &run, arguments))?;
-    }
+    worker
+        .work_on_all(&run, &*planned.kernel, flags.plan.failed_samples)
+        .await
+        .map_err(|error| advise(error, &run, arguments))?;
     let options = ReduceOptions {
-        policy: Some(flags.plan.policy),
-        failed_samples: Some(flags.plan.failed_samples),
+        policy: flags.plan.policy,
+        failed_samples: flags.plan.failed_samples,
         ..ReduceOptions::default()
     };
     print_reduced(kind, &run, &options, flags.show.json).await
@@ -75,7 +62,12 @@ fn shard_line(arguments: &[OsString]) -> String {
         Some(verb) if verb == "run" => *verb = "shard".to_owned(),
         _ => words.insert(1, "shard".to_owned()),
     }
-    for (flag, value) in [("--shards", "<size of the array>"), ("--name", "<name>")] {
+    let missing = [
+        ("--seed", "<seed>"),
+        ("--shards", "<size of the array>"),
+        ("--name", "<name>"),
+    ];
+    for (flag, value) in missing {
         if !words
             .iter()
             .any(|word| word == flag || word.starts_with(&format!("{flag}=")))

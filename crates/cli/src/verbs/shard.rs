@@ -1,26 +1,22 @@
 //! `shard`: one array child's share.
 
-use std::ffi::OsString;
-use std::sync::Arc;
 use std::time::Duration;
 
 use clap::ArgMatches;
 use clap::parser::ValueSource;
-use croupier_compute::engine::{Control, Pool};
-use croupier_fleet::{Explicit, attempt, index};
-use croupier_run::{Executable, FailedSamplesLimit, Scheduler, StoredRun, WorkOptions, Worked};
+use croupier_fleet::{Explicit, index};
+use croupier_run::StoredRun;
 use rand::TryRng;
 use rand::rngs::SysRng;
 use serde::Serialize;
 
 use crate::exit::Exit;
-use crate::flags::{ShardVerb, WorkFlags};
-use crate::kind::{Instance, Kind};
+use crate::flags::ShardVerb;
+use crate::kind::Kind;
 use crate::number::format_count;
-use crate::progress::Progress;
 use crate::setup::{from_flags, from_run};
-use crate::threads::{self, Machine, Threads};
 use crate::verbs::plan::place;
+use crate::worker::{Worker, advise, scheduler};
 use crate::{CliError, environment, run_uri, show};
 
 #[derive(Serialize)]
@@ -42,11 +38,11 @@ pub(crate) async fn shard(
     matches: &ArgMatches,
     flags: &ShardVerb,
 ) -> Result<Exit, CliError> {
-    let (shard, chosen_by) = which(matches, flags)?;
+    let (chosen, chosen_by) = which(matches, flags)?;
     let worker = Worker::new(&flags.work, scheduler())?;
-    if flags.shard.is_none() {
+    if let Chosen::Index(index) = chosen {
         let store = flags.run.as_deref().filter(|run| run.contains('/'));
-        spread_out(shard, store.unwrap_or(&flags.store.store)).await;
+        spread_out(index, store.unwrap_or(&flags.store.store)).await;
     }
     let (run, kernel) = match &flags.run {
         Some(run) => {
@@ -72,12 +68,10 @@ pub(crate) async fn shard(
             (run, planned.kernel)
         }
     };
-    // Where there is no such shard, that is all there is to say.
-    run.segment_of(shard)?;
+    let shard = chosen.in_run(&run, flags.round).await?;
     worker.say_threads();
-    let limit = given(matches, "failed_samples").then_some(flags.plan.failed_samples);
     let worked = worker
-        .work(&run, &*kernel, shard, limit)
+        .work_on(&run, &*kernel, shard, flags.plan.failed_samples)
         .await
         .map_err(|error| advise(error, &run, &environment::arguments()))?;
     let report = ShardReport {
@@ -112,23 +106,65 @@ pub(crate) async fn shard(
     Ok(Exit::Done)
 }
 
-/// Which shard, and what said so.
-fn which(matches: &ArgMatches, flags: &ShardVerb) -> Result<(u32, String), CliError> {
-    if let Some(shard) = flags.shard {
-        return Ok((shard, format!("--shard {shard}")));
+/// What a worker was told to work on.
+#[derive(Clone, Copy)]
+enum Chosen {
+    Shard(u32),
+    /// A scheduler's number, which a round may map.
+    Index(u64),
+}
+
+impl Chosen {
+    /// The shard it means in `run`, which has it.
+    async fn in_run(self, run: &StoredRun, round: Option<u32>) -> Result<u32, CliError> {
+        let shard = match (self, round) {
+            (Self::Shard(shard), _) => shard,
+            (Self::Index(index), Some(round)) => run.round(round).await?.shard(index)?,
+            (Self::Index(index), None) => u32::try_from(index).map_err(|_| {
+                CliError::Usage(format!("index {index}: no run has so many shards"))
+            })?,
+        };
+        run.segment_of(shard)?;
+        Ok(shard)
+    }
+}
+
+/// Which shard or index, and what said so. What is on the command line goes before the environment.
+fn which(matches: &ArgMatches, flags: &ShardVerb) -> Result<(Chosen, String), CliError> {
+    let has_index = on_command_line(matches, "index");
+    let has_shard = on_command_line(matches, "shard");
+    if let Some(shard) = flags.shard
+        && (has_shard || !has_index)
+    {
+        let source = if has_shard {
+            "--shard"
+        } else {
+            "CROUPIER_SHARD"
+        };
+        return Ok((Chosen::Shard(shard), format!("{source} {shard}")));
     }
     // Clap has filled --index from CROUPIER_INDEX too, which has its own place in the order.
     let explicit = Explicit {
-        index: flags.index.clone().filter(|_| given(matches, "index")),
+        index: flags.index.clone().filter(|_| has_index),
         from: flags.index_from.clone(),
     };
     let found = index::find(&environment::variable, &explicit)?;
-    let shard = u32::try_from(found.index)
-        .map_err(|_| CliError::Usage(format!("{}: no run has so many shards", found.source)))?;
-    Ok((shard, found.source))
+    Ok((Chosen::Index(found.index), found.source))
 }
 
-fn given(matches: &ArgMatches, id: &str) -> bool {
+/// The run and the shard that a call of `shard` is about, where the run is there already.
+pub(crate) async fn target(
+    matches: &ArgMatches,
+    flags: &ShardVerb,
+) -> Result<(StoredRun, u32), CliError> {
+    let run = flags.run.as_deref().or(flags.plan.name.as_deref());
+    let run = run.ok_or_else(|| CliError::Usage("no run".to_owned()))?;
+    let run = run_uri::open_named(run, &flags.store).await?;
+    let shard = which(matches, flags)?.0.in_run(&run, flags.round).await?;
+    Ok((run, shard))
+}
+
+fn on_command_line(matches: &ArgMatches, id: &str) -> bool {
     matches.value_source(id) == Some(ValueSource::CommandLine)
 }
 
@@ -139,11 +175,18 @@ fn refuse_parameters(kind: &dyn Kind, matches: &ArgMatches) -> Result<(), CliErr
         .get_arguments()
         .map(|argument| argument.get_id().as_str());
     let plan = [
-        "samples", "seed", "shards", "block", "name", "policy", "kwargs",
+        "samples",
+        "seed",
+        "shards",
+        "block",
+        "name",
+        "policy",
+        "at_most_once",
+        "kwargs",
     ];
     let given: Vec<String> = parameters
         .chain(plan)
-        .filter(|id| given(matches, id))
+        .filter(|id| on_command_line(matches, id))
         .map(|id| format!("--{}", id.replace('_', "-")))
         .collect();
     if given.is_empty() {
@@ -159,133 +202,13 @@ fn refuse_parameters(kind: &dyn Kind, matches: &ArgMatches) -> Result<(), CliErr
 /// be told to slow down. So they go one after the other by their index, with jitter, at a pace that
 /// one prefix of a bucket takes; the last of ten thousand waits two seconds. An index that is none of
 /// this run's may be huge, and is found out about after ten seconds at most. A directory needs none.
-async fn spread_out(shard: u32, store: &str) {
+async fn spread_out(index: u64, store: &str) {
     const STARTS_PER_SECOND: f64 = 5000.0;
-    const AT_ONCE: u32 = 50_000;
+    const AT_ONCE: u64 = 50_000;
     if store.starts_with("s3://") {
         let drawn = SysRng.try_next_u32().unwrap_or_else(|_| std::process::id());
         let jitter = f64::from(drawn) / f64::from(u32::MAX);
-        let wait = (f64::from(shard % AT_ONCE) + jitter) / STARTS_PER_SECOND;
+        let wait = ((index % AT_ONCE) as f64 + jitter) / STARTS_PER_SECOND;
         tokio::time::sleep(Duration::from_secs_f64(wait)).await;
-    }
-}
-
-fn scheduler() -> Option<Scheduler> {
-    attempt::attempt(&environment::variable).map(|attempt| Scheduler {
-        name: attempt.scheduler.name().to_owned(),
-        job: attempt.job_id,
-        attempt: attempt.number.map(|number| number.to_string()),
-    })
-}
-
-/// The threads and the program that work on shards.
-pub(crate) struct Worker {
-    pub(crate) threads: Threads,
-    pool: Pool,
-    executable: Executable,
-    scheduler: Option<Scheduler>,
-    allow_other_build: bool,
-    show_progress: bool,
-}
-
-impl Worker {
-    pub(crate) fn new(flags: &WorkFlags, scheduler: Option<Scheduler>) -> Result<Self, CliError> {
-        let threads = threads::choose(flags.threads, &environment::variable, Machine::here())?;
-        Ok(Self {
-            pool: Pool::new(threads.count)?,
-            threads,
-            executable: Executable::current().map_err(|error| CliError::System {
-                what: "this program's own file can't be read",
-                error,
-            })?,
-            scheduler,
-            allow_other_build: flags.allow_other_build,
-            show_progress: !flags.no_progress,
-        })
-    }
-
-    pub(crate) fn say_threads(&self) {
-        eprintln!("{} threads: {}", self.threads.count, self.threads.source);
-    }
-
-    /// Works on one shard, shows progress, and stops in time when asked to.
-    pub(crate) async fn work(
-        &self,
-        run: &StoredRun,
-        kernel: &dyn Instance,
-        shard: u32,
-        failed_samples: Option<FailedSamplesLimit>,
-    ) -> Result<Worked, CliError> {
-        let (segment, grid) = run.segment_of(shard)?;
-        let samples = grid.samples_in(grid.shard(shard - segment.first_shard, segment.shards));
-        let control = Arc::new(Control::new());
-        let options = WorkOptions {
-            pool: self.pool.clone(),
-            threads_source: self.threads.source.clone(),
-            executable: self.executable.clone(),
-            allow_other_build: self.allow_other_build,
-            failed_samples,
-            scheduler: self.scheduler.clone(),
-            control: Arc::clone(&control),
-        };
-        let _progress = self.show_progress.then(|| {
-            let what = if run.shards() == 1 {
-                run.manifest.identity.kernel.clone()
-            } else {
-                format!("shard {shard}")
-            };
-            Progress::show(Arc::clone(&control), samples, what)
-        });
-        let stopper = tokio::spawn(stop_when_asked(control));
-        let worked = kernel.work(run, shard, &options).await;
-        stopper.abort();
-        Ok(worked?)
-    }
-}
-
-/// Waits for SIGTERM or SIGINT.
-async fn stop_when_asked(control: Arc<Control>) {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        let Ok(mut terminate) = signal(SignalKind::terminate()) else {
-            return;
-        };
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = tokio::signal::ctrl_c() => {}
-        }
-    }
-    #[cfg(not(unix))]
-    if tokio::signal::ctrl_c().await.is_err() {
-        return;
-    }
-    eprintln!("stopping: blocks in hand are finished, and what is done is published");
-    control.stop();
-}
-
-/// Adds the line that repeats a kernel's failure.
-pub(crate) fn advise(error: CliError, run: &StoredRun, arguments: &[OsString]) -> CliError {
-    match error {
-        CliError::Run(error) => {
-            let croupier_run::Error::Kernel(failure) = &error else {
-                return CliError::Run(error);
-            };
-            let program = arguments
-                .first()
-                .map_or("program".into(), |name| name.to_string_lossy());
-            let what = match failure {
-                croupier_compute::KernelFailure::Sample { sample, .. } => {
-                    format!("--sample {sample}")
-                }
-                failure => format!("--block {}", failure.block()),
-            };
-            let advice = format!(
-                "to repeat it:\n  {program} replay --run {} {what}",
-                run.uri()
-            );
-            CliError::Advised { error, advice }
-        }
-        other => other,
     }
 }

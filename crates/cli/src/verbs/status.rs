@@ -1,6 +1,8 @@
-//! `status`: how far a run is, by the names of its partials.
+//! `status`: how far a run is, and why shards are missing. No partial is read.
 
-use croupier_run::{Inventory, ShardState};
+use std::time::Duration;
+
+use croupier_run::{Cause, Standing, StoredRun, Survey};
 use serde::Serialize;
 
 use crate::exit::Exit;
@@ -13,13 +15,21 @@ struct StatusReport {
     run: String,
     kernel: String,
     seed: String,
+    policy: String,
     samples: u64,
     blocks: Counts<u64>,
     shards: Counts<u32>,
+    /// How many shards stand how, but for those that are done.
+    standing: Vec<(Standing, usize)>,
     /// Shards with a part of their blocks.
     unfinished: Vec<u32>,
     /// Shards with nothing.
     missing: Vec<u32>,
+    rounds: usize,
+    /// Why the run was stopped, if it was.
+    stopped: Option<String>,
+    /// Why shards are not done, the most frequent first.
+    causes: Vec<Cause>,
 }
 
 #[derive(Serialize)]
@@ -28,62 +38,118 @@ struct Counts<N> {
     done: N,
 }
 
+const WATCH_EVERY: Duration = Duration::from_secs(2);
+
 pub(crate) async fn status(flags: &StatusVerb) -> Result<Exit, CliError> {
-    let run = run_uri::open_run(&flags.run).await?;
-    let inventory = Inventory::of(&run).await?;
+    let mut run = run_uri::open_run(&flags.run).await?;
+    loop {
+        let survey = run.survey().await?;
+        show::print(flags.show.json, &report(&run, &survey), text);
+        let goes_on = !survey.is_done()
+            && survey.count(Standing::Running) + survey.count(Standing::Waiting) > 0;
+        if !flags.watch || !goes_on {
+            return Ok(Exit::Done);
+        }
+        tokio::time::sleep(WATCH_EVERY).await;
+        run.refresh().await?;
+    }
+}
+
+fn report(run: &StoredRun, survey: &Survey) -> StatusReport {
     let identity = &run.manifest.identity;
-    let mut report = StatusReport {
+    let is_without = |with_blocks: bool| {
+        let shards = survey.shards.iter().filter(move |shard| {
+            shard.standing != Standing::Done && (shard.blocks_done > 0) == with_blocks
+        });
+        shards.map(|shard| shard.shard).collect()
+    };
+    const NOT_DONE: [Standing; 7] = [
+        Standing::Running,
+        Standing::Waiting,
+        Standing::Stopped,
+        Standing::Lost,
+        Standing::Died,
+        Standing::Failed,
+        Standing::Kernel,
+    ];
+    StatusReport {
         run: run.uri(),
         kernel: identity.kernel.clone(),
         seed: identity.seed.to_string(),
+        policy: run.manifest.policy.to_string(),
         samples: run.samples(),
         blocks: Counts {
             planned: identity.block_length.blocks_for(run.samples()),
-            done: 0,
+            done: survey.shards.iter().map(|shard| shard.blocks_done).sum(),
         },
         shards: Counts {
             planned: run.shards(),
-            done: 0,
+            done: survey.count(Standing::Done) as u32,
         },
-        unfinished: Vec::new(),
-        missing: Vec::new(),
-    };
-    for shard in 0..run.shards() {
-        let (segment, grid) = run.segment_of(shard)?;
-        let blocks = grid.shard(shard - segment.first_shard, segment.shards);
-        let count = blocks.end - blocks.start;
-        match inventory.state(shard, count) {
-            ShardState::Done => {
-                report.shards.done += 1;
-                report.blocks.done += count;
-            }
-            ShardState::Partial { blocks } => {
-                report.unfinished.push(shard);
-                report.blocks.done += blocks;
-            }
-            ShardState::Missing => report.missing.push(shard),
+        standing: NOT_DONE
+            .into_iter()
+            .map(|standing| (standing, survey.count(standing)))
+            .filter(|(_, count)| *count > 0)
+            .collect(),
+        unfinished: is_without(true),
+        missing: is_without(false),
+        rounds: survey.rounds.len(),
+        stopped: survey.stop_order.as_ref().map(|order| order.reason.clone()),
+        causes: survey.causes(),
+    }
+}
+
+fn text(report: &StatusReport) -> String {
+    let mut text = format!(
+        "run     {}\nkernel  {}, seed {}\npolicy  {}{}\nshards  {} of {} done\nblocks  {} of {} done",
+        report.run,
+        report.kernel,
+        report.seed,
+        report.policy,
+        match report.rounds {
+            0 => String::new(),
+            rounds => format!(", {rounds} rounds begun"),
+        },
+        report.shards.done,
+        report.shards.planned,
+        format_count(report.blocks.done),
+        format_count(report.blocks.planned)
+    );
+    for (standing, count) in &report.standing {
+        text.push_str(&format!("\n        {count} {}", words(*standing)));
+    }
+    for (what, shards) in [
+        ("unfinished", &report.unfinished),
+        ("missing", &report.missing),
+    ] {
+        if !shards.is_empty() {
+            text.push_str(&format!("\n{what} {}", show::shards(shards)));
         }
     }
-    show::print(flags.show.json, &report, |report| {
-        let mut text = format!(
-            "run     {}\nkernel  {}, seed {}\nshards  {} of {} done\nblocks  {} of {} done",
-            report.run,
-            report.kernel,
-            report.seed,
-            report.shards.done,
-            report.shards.planned,
-            format_count(report.blocks.done),
-            format_count(report.blocks.planned)
-        );
-        for (what, shards) in [
-            ("unfinished", &report.unfinished),
-            ("missing", &report.missing),
-        ] {
-            if !shards.is_empty() {
-                text.push_str(&format!("\n{what} {}", show::shards(shards)));
-            }
-        }
-        text
-    });
-    Ok(Exit::Done)
+    for cause in &report.causes {
+        text.push_str(&format!(
+            "\n{} {}: {} (`logs {}`)",
+            cause.shards,
+            if cause.shards == 1 { "shard" } else { "shards" },
+            cause.cause,
+            cause.first
+        ));
+    }
+    if let Some(reason) = &report.stopped {
+        text.push_str(&format!("\nstopped {reason}"));
+    }
+    text
+}
+
+fn words(standing: Standing) -> &'static str {
+    match standing {
+        Standing::Kernel => "failed on a sample, and will again",
+        Standing::Died => "died",
+        Standing::Failed => "failed",
+        Standing::Lost => "lost: they said they run, and are silent",
+        Standing::Stopped => "stopped in time",
+        Standing::Waiting => "not started",
+        Standing::Running => "running",
+        Standing::Done => "done",
+    }
 }

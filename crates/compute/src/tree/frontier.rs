@@ -1,7 +1,7 @@
 //! Whole nodes, merged as they finish.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
 
 use super::Node;
 use crate::Tally;
@@ -14,6 +14,8 @@ use crate::Tally;
 #[derive(Debug)]
 pub struct Frontier<T> {
     nodes: Mutex<BTreeMap<u64, Node<T>>>,
+    /// Shared while a node is on its way in, and out of `nodes` with its buddies; whole for a snapshot.
+    on_the_way: RwLock<()>,
     /// Blocks of which a copy is kept as they are, for a later check; sorted.
     witness_blocks: Vec<u64>,
     witnesses: Mutex<BTreeMap<u64, Node<T>>>,
@@ -30,6 +32,7 @@ impl<T: Tally> Frontier<T> {
         blocks.sort_unstable();
         Self {
             nodes: Mutex::new(BTreeMap::new()),
+            on_the_way: RwLock::new(()),
             witness_blocks: blocks,
             witnesses: Mutex::new(BTreeMap::new()),
         }
@@ -37,6 +40,10 @@ impl<T: Tally> Frontier<T> {
 
     /// Adds a finished node, and merges upwards as far as its buddies are there.
     pub fn insert(&self, mut node: Node<T>) {
+        let _on_the_way = self
+            .on_the_way
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
         if node.level == 0 && self.witness_blocks.binary_search(&node.first_block).is_ok() {
             lock(&self.witnesses).insert(node.first_block, node.clone());
         }
@@ -73,8 +80,13 @@ impl<T: Tally> Frontier<T> {
         self.len() == 0
     }
 
-    /// Copies of the nodes and of the witnesses so far, each in block order.
+    /// Copies of the nodes and of the witnesses so far, each in block order. Waits for merges in hand,
+    /// whose nodes would be missing, and holds up new ones while it copies.
     pub fn snapshot(&self) -> (Vec<Node<T>>, Vec<Node<T>>) {
+        let _none_on_the_way = self
+            .on_the_way
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
         let nodes = lock(&self.nodes).values().cloned().collect();
         (nodes, lock(&self.witnesses).values().cloned().collect())
     }

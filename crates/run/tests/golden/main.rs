@@ -9,8 +9,8 @@ use croupier_compute::engine::{Control, Pool};
 use croupier_compute::{BlockLength, Kernel};
 use croupier_run::partial::PartialFormat;
 use croupier_run::{
-    Depth, Digest, Executable, FailedSamplesLimit, Identity, Policy, ReduceOptions, Results,
-    StoredRun, WorkOptions, open, reduce, verify, work,
+    Checkpoints, Depth, Digest, Executable, FailedSamplesLimit, Identity, Policy, ReduceOptions,
+    Results, StoredRun, WorkOptions, open, reduce, verify, work,
 };
 use croupier_store::{Directory, Memory, Store};
 
@@ -136,6 +136,8 @@ async fn today_the_kernel_gives_the_same_bits() {
         allow_other_build: false,
         failed_samples: None,
         scheduler: None,
+        attempt: None,
+        checkpoints: Checkpoints::default(),
         control: Arc::new(Control::new()),
     };
     work(&run, &kernel, 1, &options).await.unwrap();

@@ -57,6 +57,7 @@ async fn finished(shards: u32) -> StoredRun {
         shards,
         inputs: BTreeMap::new(),
         policy: "complete".parse().unwrap(),
+        at_most_once: false,
         failed_samples: "0".parse().unwrap(),
     };
     let run = plan(&store, "demo", &plan_of_it).await.unwrap().run;

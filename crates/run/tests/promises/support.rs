@@ -8,7 +8,8 @@ use croupier_compute::engine::{Control, Pool, run_block};
 use croupier_compute::{BlockLength, Frontier, Kernel, Mean, Stream, pinned};
 use croupier_run::partial::PartialFormat;
 use croupier_run::{
-    Executable, Identity, Plan, ReduceOptions, Reduced, StoredRun, WorkOptions, plan, reduce, work,
+    Checkpoints, Executable, Identity, Plan, ReduceOptions, Reduced, StoredRun, WorkOptions, plan,
+    reduce, work,
 };
 use croupier_store::{Memory, Store};
 use rand_chacha::ChaCha8Rng;
@@ -56,6 +57,8 @@ pub(crate) fn options(threads: usize) -> WorkOptions {
         allow_other_build: false,
         failed_samples: None,
         scheduler: None,
+        attempt: None,
+        checkpoints: Checkpoints::default(),
         control: Arc::new(Control::new()),
     }
 }
@@ -68,6 +71,7 @@ pub(crate) fn plan_of<K: Kernel + Serialize>(kernel: &K, samples: u64, shards: u
         shards,
         inputs: BTreeMap::new(),
         policy: "complete".parse().unwrap(),
+        at_most_once: false,
         failed_samples: "0".parse().unwrap(),
     }
 }

@@ -1,0 +1,190 @@
+//! A parent for every worker that a scheduler starts: so that one that is killed, or runs out of memory, leaves a
+//! record of why.
+//!
+//! The parent does nothing else: it holds almost no memory, hands on what the worker says and the signals it gets,
+//! and ends as the worker does. A worker whose parent is killed is killed with it. Where somebody looks on at a
+//! terminal, there is no parent.
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use crate::kind::Kind;
+
+/// Runs `arguments` in a process of its own and waits for it; none where this process is to do the work itself.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn supervise(_kind: &dyn Kind, _arguments: &[OsString]) -> Option<ExitCode> {
+    None
+}
+
+#[cfg(target_os = "linux")]
+pub(crate) use linux::supervise;
+
+#[cfg(target_os = "linux")]
+mod linux {
+    use std::collections::VecDeque;
+    use std::fs;
+    use std::io::{Read, Write};
+    use std::os::unix::process::{CommandExt, ExitStatusExt};
+    use std::process::{ChildStderr, Command, ExitStatus, Stdio};
+    use std::thread::JoinHandle;
+
+    use croupier_run::Death;
+    use rustix::process::{Pid, Signal, getppid, kill_process, set_parent_process_death_signal};
+    use tokio::signal::unix::{SignalKind, signal};
+
+    use super::{ExitCode, Kind, OsString};
+    use crate::exit::Exit;
+    use crate::worker::ATTEMPT;
+    use crate::{CliError, environment, program};
+
+    /// The parent's process, so that a worker notices that it came too late to be bound to it.
+    const PARENT: &str = "CROUPIER_PARENT";
+    /// How much of what a worker said last is kept.
+    const TAIL_BYTES: usize = 64 << 10;
+
+    /// Runs `arguments` in a process of its own and waits for it; none where this process is to do the work itself.
+    pub(crate) fn supervise(kind: &dyn Kind, arguments: &[OsString]) -> Option<ExitCode> {
+        if environment::variable(ATTEMPT).is_some() {
+            bind_to_parent();
+            return None;
+        }
+        let is_worker = arguments.get(1).is_some_and(|verb| verb == "shard");
+        if !is_worker || environment::stderr_is_a_terminal() {
+            return None;
+        }
+        // A worker without a parent is better than none.
+        let attempt = format!("{:016x}", croupier_run::drawn_seed().ok()?);
+        let program = environment::executable().ok()?;
+        let kills_before = memory_kills();
+        let mut child = Command::new(program)
+            .args(&arguments[1..])
+            .env(ATTEMPT, &attempt)
+            .env(PARENT, std::process::id().to_string())
+            .stderr(Stdio::piped())
+            // What a terminal or a shell sends to this group comes here, and is handed on once.
+            .process_group(0)
+            .spawn()
+            .ok()?;
+        let tail = child.stderr.take().map(pass_on);
+        let process = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .ok();
+        let waiting = std::thread::spawn(move || child.wait());
+        if let (Some(runtime), Some(process)) = (&runtime, process) {
+            runtime.block_on(hand_on_signals(process, &waiting));
+        }
+        let status = waiting.join().ok()?.ok()?;
+        let stderr = tail.and_then(|tail| tail.join().ok()).unwrap_or_default();
+        if is_a_death(status) {
+            let death = Death {
+                exit_code: status.code(),
+                signal: status.signal(),
+                out_of_memory: (status.signal() == Some(Signal::KILL.as_raw()))
+                    .then(|| Some(memory_kills()? > kills_before?))
+                    .flatten(),
+                stderr,
+            };
+            if let Some(runtime) = &runtime
+                && let Err(error) = runtime.block_on(record(kind, arguments, &attempt, death))
+            {
+                eprintln!("its end could not be recorded: {error}");
+            }
+        }
+        // As shells tell it: 128 and the signal.
+        let code = status.code().or(status.signal().map(|signal| 128 + signal));
+        let code = code.and_then(|code| u8::try_from(code).ok());
+        Some(ExitCode::from(code.unwrap_or(Exit::Failed.code())))
+    }
+
+    /// Lets this process die with its parent.
+    fn bind_to_parent() {
+        // Where the system refuses, a killed parent leaves a worker that ends by itself.
+        let _ = set_parent_process_death_signal(Some(Signal::KILL));
+        let parent = environment::variable(PARENT).and_then(|parent| parent.parse().ok());
+        let now = getppid().map(Pid::as_raw_nonzero).map(i32::from);
+        if parent.is_some() && parent != now {
+            // It died before this one was bound to it.
+            std::process::exit(Exit::Failed.code().into());
+        }
+    }
+
+    /// Whether there is more to say of an end than the worker said itself.
+    fn is_a_death(status: ExitStatus) -> bool {
+        let well = [Exit::Done, Exit::BadInput, Exit::Stopped].map(|exit| Some(exit.code().into()));
+        !well.contains(&status.code())
+    }
+
+    /// Hands on SIGTERM and SIGINT until the worker has ended.
+    async fn hand_on_signals<T>(process: Pid, waiting: &JoinHandle<T>) {
+        let (Ok(mut terminate), Ok(mut interrupt)) = (
+            signal(SignalKind::terminate()),
+            signal(SignalKind::interrupt()),
+        ) else {
+            return;
+        };
+        let Ok(mut ended) = signal(SignalKind::child()) else {
+            return;
+        };
+        while !waiting.is_finished() {
+            let got = tokio::select! {
+                _ = terminate.recv() => Some(Signal::TERM),
+                _ = interrupt.recv() => Some(Signal::INT),
+                _ = ended.recv() => None,
+                // Had it ended before the signals were listened to.
+                () = tokio::time::sleep(std::time::Duration::from_millis(20)) => None,
+            };
+            if let Some(got) = got {
+                let _ = kill_process(process, got);
+            }
+        }
+    }
+
+    /// Writes what the worker says to this process's stderr, and keeps the end of it.
+    fn pass_on(mut from: ChildStderr) -> JoinHandle<String> {
+        std::thread::spawn(move || {
+            let mut tail = VecDeque::with_capacity(TAIL_BYTES);
+            let mut buffer = [0; 4096];
+            while let Ok(count @ 1..) = from.read(&mut buffer) {
+                let said = &buffer[..count];
+                let _ = std::io::stderr().write_all(said);
+                tail.extend(said);
+                tail.drain(..tail.len().saturating_sub(TAIL_BYTES));
+            }
+            String::from_utf8_lossy(&Vec::from(tail)).into_owned()
+        })
+    }
+
+    /// How often the system has killed a process of this control group for want of memory.
+    fn memory_kills() -> Option<u64> {
+        let groups = fs::read_to_string("/proc/self/cgroup").ok()?;
+        let group = groups.lines().find_map(|line| line.strip_prefix("0::"))?;
+        let events = fs::read_to_string(format!("/sys/fs/cgroup{group}/memory.events")).ok()?;
+        let kills = events
+            .lines()
+            .find_map(|line| line.strip_prefix("oom_kill "))?;
+        kills.trim().parse().ok()
+    }
+
+    /// Adds the death to the attempt's record; and where the policy is to fail fast, stops the run, as the worker
+    /// would have done.
+    async fn record(
+        kind: &dyn Kind,
+        arguments: &[OsString],
+        attempt: &str,
+        death: Death,
+    ) -> Result<(), CliError> {
+        let (run, shard) = program::shard_target(kind, arguments).await?;
+        let how = match (death.signal, death.exit_code) {
+            (Some(signal), _) => format!("killed by signal {signal}"),
+            (None, code) => format!("exit code {}", code.unwrap_or_default()),
+        };
+        run.record_death(shard, attempt, death).await?;
+        if run.manifest.policy.fail_fast {
+            run.stop(Some(shard), format!("shard {shard} failed: {how}"))
+                .await?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,31 @@
+//! `cancel`: stops a run for all its workers, at their next checkpoint.
+
+use serde::Serialize;
+
+use crate::exit::Exit;
+use crate::flags::CancelVerb;
+use crate::{CliError, run_uri, show};
+
+#[derive(Serialize)]
+struct Cancelled {
+    run: String,
+    reason: String,
+    at: String,
+}
+
+pub(crate) async fn cancel(flags: &CancelVerb) -> Result<Exit, CliError> {
+    let run = run_uri::open_run(&flags.run).await?;
+    let order = run.stop(None, flags.reason.clone()).await?;
+    let report = Cancelled {
+        run: run.uri(),
+        reason: order.reason,
+        at: order.at,
+    };
+    show::print(flags.show.json, &report, |report| {
+        format!(
+            "{} is stopped since {}: {}\nits workers see it at their next checkpoint and publish what they have; `retry` goes on with it",
+            report.run, report.at, report.reason
+        )
+    });
+    Ok(Exit::Done)
+}

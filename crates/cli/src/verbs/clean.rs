@@ -1,0 +1,44 @@
+//! `clean`: removes partials that a complete one of their shard makes superfluous.
+
+use serde::Serialize;
+
+use crate::exit::Exit;
+use crate::flags::CleanVerb;
+use crate::kind::Kind;
+use crate::number::format_count;
+use crate::setup::check_run;
+use crate::{CliError, run_uri, show};
+
+#[derive(Serialize)]
+struct Cleaned {
+    run: String,
+    partials: Vec<String>,
+    removed: bool,
+}
+
+pub(crate) async fn clean(kind: &dyn Kind, flags: &CleanVerb) -> Result<Exit, CliError> {
+    let run = run_uri::open_run(&flags.run).await?;
+    check_run(kind, &run)?;
+    let partials = kind.clean(&run, flags.yes).await?;
+    let report = Cleaned {
+        run: run.uri(),
+        partials,
+        removed: flags.yes,
+    };
+    show::print(flags.show.json, &report, |report| {
+        let count = format_count(report.partials.len() as u64);
+        if report.removed {
+            format!("removed {count} superseded partials of {}", report.run)
+        } else {
+            let mut text = format!("would remove {count} superseded partials of {}", report.run);
+            for partial in &report.partials {
+                text.push_str(&format!("\n  {partial}"));
+            }
+            if !report.partials.is_empty() {
+                text.push_str("\nrepeat it with --yes");
+            }
+            text
+        }
+    });
+    Ok(Exit::Done)
+}

@@ -1,0 +1,94 @@
+//! `drive`: applies a run's policy on this machine until nothing more is to be done, and reduces.
+
+use std::ffi::OsString;
+
+use croupier_fleet::driver::{DriveError, Driven, Step, drive as drive_run};
+use croupier_fleet::engine::Local;
+use croupier_run::{ReduceOptions, Standing, StoredRun, Survey};
+
+use crate::exit::Exit;
+use crate::flags::DriveVerb;
+use crate::kind::Kind;
+use crate::setup::check_run;
+use crate::verbs::reduce::print_reduced;
+use crate::verbs::retry::this_build;
+use crate::{CliError, environment, run_uri, show};
+
+pub(crate) async fn drive(kind: &dyn Kind, flags: &DriveVerb) -> Result<Exit, CliError> {
+    let mut run = run_uri::open_run(&flags.run).await?;
+    check_run(kind, &run)?;
+    let program = environment::executable().map_err(|error| CliError::System {
+        what: "this program's own file can't be found",
+        error,
+    })?;
+    let mut engine = Local::new(program, worker_arguments(&run, flags), flags.jobs);
+    let build = this_build()?;
+    let driven = drive_run(&mut run, &mut engine, &build, flags.every, &tell)
+        .await
+        .map_err(|error| match error {
+            DriveError::Run(error) => CliError::Run(error),
+            DriveError::Engine(error) => CliError::Engine(error),
+        })?;
+    if let Driven::Stopped(order) = driven {
+        eprintln!("the run is stopped: {}", order.reason);
+    }
+    print_reduced(kind, &run, &ReduceOptions::default(), flags.show.json).await
+}
+
+/// What every worker is called with, but for its shard.
+fn worker_arguments(run: &StoredRun, flags: &DriveVerb) -> Vec<OsString> {
+    let mut arguments: Vec<String> = ["shard", "--no-progress", "--run"]
+        .map(str::to_owned)
+        .into();
+    arguments.push(run.uri());
+    let mut say = |flag: &str, value: String| arguments.extend([flag.to_owned(), value]);
+    say(
+        "--checkpoint",
+        format!("{}ms", flags.work.checkpoint.as_millis()),
+    );
+    say(
+        "--store-timeout",
+        format!("{}ms", flags.run.store.store_timeout.as_millis()),
+    );
+    if let Some(threads) = flags.work.threads {
+        say("--threads", threads.to_string());
+    }
+    if let Some(deadline) = flags.work.deadline {
+        say("--deadline", format!("{}ms", deadline.as_millis()));
+    }
+    if flags.work.allow_other_build {
+        arguments.push("--allow-other-build".to_owned());
+    }
+    arguments.into_iter().map(OsString::from).collect()
+}
+
+/// Says what is done, with the reasons.
+fn tell(step: &Step, survey: &Survey) {
+    match step {
+        Step::Start {
+            shards,
+            round: None,
+        } => eprintln!("starting {}", show::shards(shards)),
+        Step::Start {
+            shards,
+            round: Some(number),
+        }
+        | Step::BeginRound { number, shards } => {
+            eprintln!("round {number}: {}", show::shards(shards));
+            for cause in survey.causes() {
+                eprintln!(
+                    "  {} shards: {}, such as shard {}",
+                    cause.shards, cause.cause, cause.first
+                );
+            }
+        }
+        Step::Stop { reason, .. } => eprintln!("stopping the run: {reason}"),
+        Step::Cancel => eprintln!("ending what is at work"),
+        Step::Wait => {}
+        Step::End(_) => eprintln!(
+            "{} of {} shards are done",
+            survey.count(Standing::Done),
+            survey.shards.len()
+        ),
+    }
+}

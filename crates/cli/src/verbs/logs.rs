@@ -1,0 +1,85 @@
+//! `logs`: what is known of every start of one shard, and the last that it said.
+
+use croupier_run::{Attempt, AttemptState};
+use serde::Serialize;
+
+use crate::exit::Exit;
+use crate::flags::LogsVerb;
+use crate::{CliError, run_uri, show};
+
+#[derive(Serialize)]
+struct Logs {
+    run: String,
+    shard: u32,
+    attempts: Vec<Attempt>,
+}
+
+pub(crate) async fn logs(flags: &LogsVerb) -> Result<Exit, CliError> {
+    let run = run_uri::open_run(&flags.run).await?;
+    run.segment_of(flags.shard)?;
+    let report = Logs {
+        run: run.uri(),
+        shard: flags.shard,
+        attempts: run.attempts_at(flags.shard).await?,
+    };
+    show::print(flags.show.json, &report, |report| {
+        if report.attempts.is_empty() {
+            return format!(
+                "shard {} of {} was not started yet",
+                report.shard, report.run
+            );
+        }
+        let texts: Vec<String> = report.attempts.iter().map(text).collect();
+        texts.join("\n\n")
+    });
+    Ok(Exit::Done)
+}
+
+fn text(attempt: &Attempt) -> String {
+    let state = match attempt.state {
+        AttemptState::Running => "running, or gone without a word",
+        AttemptState::Done => "done",
+        AttemptState::Failed => "failed",
+        AttemptState::Kernel => "failed on a sample",
+        AttemptState::Stopped => "stopped in time",
+        AttemptState::Died => "died",
+    };
+    let mut text = format!(
+        "attempt {} of shard {}: {state}\nstarted {}, {} of {} blocks in {}, {} threads on {}",
+        attempt.id,
+        attempt.shard,
+        attempt.started,
+        attempt.blocks_before + attempt.blocks_done,
+        attempt.blocks,
+        show::seconds(attempt.seconds),
+        attempt.threads,
+        attempt.host.as_deref().unwrap_or("an unknown host"),
+    );
+    if let Some(scheduler) = &attempt.scheduler {
+        text.push_str(&format!(
+            "\n{} job {}",
+            scheduler.name,
+            scheduler.job.as_deref().unwrap_or("unknown")
+        ));
+    }
+    if let Some(bytes) = attempt.memory_peak_bytes {
+        text.push_str(&format!("\nmemory peak {} MiB", bytes >> 20));
+    }
+    if let Some(error) = &attempt.error {
+        text.push_str(&format!("\n{error}"));
+    }
+    if let Some(death) = &attempt.death {
+        match (death.signal, death.exit_code) {
+            (Some(signal), _) => text.push_str(&format!("\nkilled by signal {signal}")),
+            (None, Some(code)) => text.push_str(&format!("\nexit code {code}")),
+            (None, None) => {}
+        }
+        if death.out_of_memory == Some(true) {
+            text.push_str(": out of memory");
+        }
+        if !death.stderr.is_empty() {
+            text.push_str(&format!("\nthe last it said:\n{}", death.stderr.trim_end()));
+        }
+    }
+    text
+}

@@ -1,0 +1,118 @@
+//! `retry`: begins a round of the shards that have holes, and says how to start it.
+
+use std::ffi::OsString;
+
+use croupier_run::{Executable, Standing, StoredRun, Survey};
+use serde::Serialize;
+
+use crate::exit::Exit;
+use crate::flags::RetryVerb;
+use crate::{CliError, run_uri, show};
+
+#[derive(Serialize)]
+struct Retry {
+    run: String,
+    /// None where there is nothing to retry.
+    round: Option<u32>,
+    /// By the index of the array that repeats them.
+    shards: Vec<u32>,
+    running: usize,
+    /// Shards whose kernel failed in this very program.
+    hopeless: Vec<u32>,
+    /// What starts the round by hand.
+    commands: Vec<String>,
+}
+
+pub(crate) async fn retry(flags: &RetryVerb, arguments: &[OsString]) -> Result<Exit, CliError> {
+    let run = run_uri::open_run(&flags.run).await?;
+    refuse_at_most_once(&run)?;
+    let build = this_build()?;
+    run.resume().await?;
+    let survey = run.survey().await?;
+    let shards = survey.retriable(if flags.all { "" } else { &build });
+    let hopeless = hopeless(&survey, &build);
+    let round = match shards.is_empty() {
+        true => None,
+        false => {
+            let next = survey.rounds.last().map_or(1, |round| round.round + 1);
+            Some(run.begin_round(next, shards).await?)
+        }
+    };
+    let report = Retry {
+        run: run.uri(),
+        round: round.as_ref().map(|round| round.round),
+        commands: round.as_ref().map_or_else(Vec::new, |round| {
+            commands(arguments, &run, round.round, &round.shards)
+        }),
+        shards: round.map_or_else(Vec::new, |round| round.shards),
+        running: survey.count(Standing::Running),
+        hopeless: if flags.all { Vec::new() } else { hopeless },
+    };
+    show::print(flags.show.json, &report, |report| {
+        let mut text = match report.round {
+            Some(round) => format!(
+                "round {round} of {}: {}, as indexes 0 to {}\nstart it:\n  {}",
+                report.run,
+                show::shards(&report.shards),
+                report.shards.len() - 1,
+                report.commands.join("\n  ")
+            ),
+            None => format!("nothing to retry in {}", report.run),
+        };
+        if report.running > 0 {
+            text.push_str(&format!(
+                "\n{} shards are at work and left alone",
+                report.running
+            ));
+        }
+        if !report.hopeless.is_empty() {
+            text.push_str(&format!(
+                "\nnot {}: the kernel failed there in this very program, and will again (--all insists)",
+                show::shards(&report.hopeless)
+            ));
+        }
+        text
+    });
+    Ok(Exit::Done)
+}
+
+/// Refuses to start shards again that must not run twice.
+pub(crate) fn refuse_at_most_once(run: &StoredRun) -> Result<(), CliError> {
+    if run.manifest.at_most_once {
+        return Err(CliError::Usage(format!(
+            "run {} is planned with --at-most-once: none of its shards is started again; plan a new run for what is missing",
+            run.name()
+        )));
+    }
+    Ok(())
+}
+
+pub(crate) fn this_build() -> Result<String, CliError> {
+    let executable = Executable::current().map_err(|error| CliError::System {
+        what: "this program's own file can't be read",
+        error,
+    })?;
+    Ok(executable.name())
+}
+
+fn hopeless(survey: &Survey, build: &str) -> Vec<u32> {
+    let is_hopeless = |shard: &&croupier_run::ShardSurvey| shard.is_hopeless(build);
+    let hopeless = survey.shards.iter().filter(is_hopeless);
+    hopeless.map(|shard| shard.shard).collect()
+}
+
+/// The lines that start a round: one shard is a plain job, several are an array.
+fn commands(arguments: &[OsString], run: &StoredRun, round: u32, shards: &[u32]) -> Vec<String> {
+    let program = arguments
+        .first()
+        .map_or("program".into(), |name| name.to_string_lossy());
+    let uri = run.uri();
+    match shards {
+        [shard] => vec![format!("{program} shard --run {uri} --shard {shard}")],
+        shards => vec![format!(
+            "{program} shard --run {uri} --round {round}    (as an array of {}, or for each --index from 0 to {})",
+            shards.len(),
+            shards.len() - 1
+        )],
+    }
+}

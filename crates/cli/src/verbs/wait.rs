@@ -1,0 +1,35 @@
+//! `wait`: blocks until a run is done or stands still, and ends as its result does.
+
+use croupier_run::{ReduceOptions, Standing};
+
+use crate::exit::Exit;
+use crate::flags::WaitVerb;
+use crate::kind::Kind;
+use crate::setup::check_run;
+use crate::verbs::reduce::print_reduced;
+use crate::{CliError, run_uri};
+
+/// A run stands still when nothing is at work or still to start in so many looks one after the other: between two
+/// rounds of a driver nothing is, for a moment.
+const LOOKS: u32 = 3;
+
+pub(crate) async fn wait(kind: &dyn Kind, flags: &WaitVerb) -> Result<Exit, CliError> {
+    let mut run = run_uri::open_run(&flags.run).await?;
+    check_run(kind, &run)?;
+    let mut still = 0;
+    loop {
+        run.refresh().await?;
+        let survey = run.survey().await?;
+        let is_running = survey.count(Standing::Running) > 0;
+        if survey.is_done() || (survey.stop_order.is_some() && !is_running) {
+            break;
+        }
+        let is_still = !is_running && survey.count(Standing::Waiting) == 0;
+        still = if is_still { still + 1 } else { 0 };
+        if still == LOOKS {
+            break;
+        }
+        tokio::time::sleep(flags.every).await;
+    }
+    print_reduced(kind, &run, &ReduceOptions::default(), flags.show.json).await
+}

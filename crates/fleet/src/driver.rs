@@ -1,0 +1,93 @@
+//! Applies a run's policy while nobody watches: starts shards, repeats those that have holes, ends all where one may
+//! not fail.
+//!
+//! All that it knows is in the store. So it may be killed and started again, and two of them at once do no harm: at
+//! worst a shard is started twice, and draws the same samples.
+
+mod step;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use croupier_run::{StopOrder, StoredRun, Survey};
+
+use crate::engine::{Engine, EngineError};
+
+pub use step::Step;
+
+/// How driving a run ended. What the result is worth is for the reducer to say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Driven {
+    /// Every shard is done.
+    Done,
+    /// Shards have holes, and the policy allows no more rounds, or they would fail the same way.
+    HolesLeft,
+    /// The run was stopped.
+    Stopped(StopOrder),
+}
+
+/// Why a run can't be driven on.
+#[derive(Debug, thiserror::Error)]
+pub enum DriveError {
+    /// The run, or its store.
+    #[error(transparent)]
+    Run(#[from] croupier_run::Error),
+    /// The engine.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+}
+
+/// What a driver has seen and done so far; a new one begins with nothing.
+#[derive(Clone, Debug, Default)]
+pub struct Memory {
+    /// Shards that were started for the first time by this driver.
+    started: BTreeSet<u32>,
+    /// How many blocks a shard had when it was last gone on with.
+    blocks_at_start: BTreeMap<u32, u64>,
+    /// The last round of another driver that this one started.
+    round_taken_up: Option<u32>,
+    cancelled: bool,
+}
+
+/// Drives `run` with `engine` until its policy says that there is nothing more to do. Looks every `every`, and when
+/// the engine has news; `tell` hears of each step that is more than waiting. `build` is the program that is started.
+///
+/// # Errors
+///
+/// Where the run can't be read, or the engine fails. Calling it again goes on.
+pub async fn drive(
+    run: &mut StoredRun,
+    engine: &mut dyn Engine,
+    build: &str,
+    every: Duration,
+    tell: &(dyn Fn(&Step, &Survey) + Send + Sync),
+) -> Result<Driven, DriveError> {
+    let mut memory = Memory::default();
+    loop {
+        run.refresh().await?;
+        let survey = run.survey().await?;
+        let at_work = engine.at_work().await?;
+        let step = memory.next(&run.manifest, &survey, &at_work, build);
+        if step != Step::Wait {
+            tell(&step, &survey);
+        }
+        match step {
+            Step::Wait => tokio::select! {
+                () = tokio::time::sleep(every) => {}
+                () = engine.changed() => {}
+            },
+            Step::Start { shards, round } => engine.start(&shards, round).await?,
+            Step::BeginRound { number, shards } => {
+                memory.round_taken_up = Some(number);
+                // Where another driver began it first, it is that one, and is started as such.
+                let round = run.begin_round(number, shards).await?;
+                engine.start(&round.shards, Some(round.round)).await?;
+            }
+            Step::Stop { shard, reason } => {
+                run.stop(Some(shard), reason).await?;
+            }
+            Step::Cancel => engine.cancel().await?,
+            Step::End(driven) => return Ok(driven),
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! What a driver does next: a function of what it sees, so that it can be tested without a store or a clock.
+
+use std::collections::BTreeSet;
+
+use croupier_run::{Manifest, Round, ShardSurvey, Standing, Survey};
+
+use super::{Driven, Memory};
+
+/// What to do next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Nothing, for a while.
+    Wait,
+    /// Start shards: for the first time, those that were stopped in time and got further, or those of a round that was
+    /// begun and not started.
+    Start {
+        /// Which.
+        shards: Vec<u32>,
+        /// The round they are of.
+        round: Option<u32>,
+    },
+    /// Begin a round of shards that have holes, and start it.
+    BeginRound {
+        /// Its number.
+        number: u32,
+        /// Which shards.
+        shards: Vec<u32>,
+    },
+    /// Stop the run: a shard failed, and the policy is to fail fast.
+    Stop {
+        /// The shard.
+        shard: u32,
+        /// Why it failed.
+        reason: String,
+    },
+    /// End what the engine has at work, since the run was stopped.
+    Cancel,
+    /// Nothing more.
+    End(Driven),
+}
+
+impl Memory {
+    /// The next step, given the shards that the engine has at work.
+    pub fn next(
+        &mut self,
+        manifest: &Manifest,
+        survey: &Survey,
+        at_work: &BTreeSet<u32>,
+        build: &str,
+    ) -> Step {
+        let is_busy = !at_work.is_empty() || survey.count(Standing::Running) > 0;
+        if let Some(order) = &survey.stop_order {
+            if !at_work.is_empty() && !std::mem::replace(&mut self.cancelled, true) {
+                return Step::Cancel;
+            }
+            // Those at work elsewhere see the order themselves.
+            return match is_busy {
+                true => Step::Wait,
+                false => Step::End(Driven::Stopped(order.clone())),
+            };
+        }
+        if survey.is_done() {
+            return match at_work.is_empty() {
+                true => Step::End(Driven::Done),
+                false => Step::Wait,
+            };
+        }
+        let idle = |shard: &&ShardSurvey| !at_work.contains(&shard.shard);
+        if manifest.policy.fail_fast
+            && let Some(failed) = survey
+                .shards
+                .iter()
+                .filter(idle)
+                .find(|shard| has_failed(shard))
+        {
+            let cause = failed.cause().unwrap_or_else(|| "unknown".to_owned());
+            return Step::Stop {
+                shard: failed.shard,
+                reason: format!("shard {} failed: {cause}", failed.shard),
+            };
+        }
+        if is_busy {
+            return Step::Wait;
+        }
+        let first: Vec<u32> = survey
+            .shards
+            .iter()
+            .filter(|shard| shard.standing == Standing::Waiting)
+            .map(|shard| shard.shard)
+            .filter(|shard| !self.started.contains(shard))
+            .collect();
+        if !first.is_empty() {
+            self.started.extend(&first);
+            return Step::Start {
+                shards: first,
+                round: None,
+            };
+        }
+        if manifest.at_most_once {
+            return Step::End(Driven::HolesLeft);
+        }
+        let further = self.stopped_in_time_and_got_further(survey);
+        if !further.is_empty() {
+            return Step::Start {
+                shards: further,
+                round: None,
+            };
+        }
+        let holes = survey.retriable(build);
+        if let Some(last) = survey.rounds.last() {
+            let shards = not_started_since(last, survey, &holes);
+            if !shards.is_empty() && self.round_taken_up.replace(last.round) != Some(last.round) {
+                return Step::Start {
+                    shards,
+                    round: Some(last.round),
+                };
+            }
+        }
+        let next = survey.rounds.last().map_or(1, |round| round.round + 1);
+        if holes.is_empty() || next > manifest.policy.retries {
+            return Step::End(Driven::HolesLeft);
+        }
+        Step::BeginRound {
+            number: next,
+            shards: holes,
+        }
+    }
+
+    /// A shard that had no time, and got further with each start, has not failed: it is gone on with, at no round's
+    /// cost.
+    fn stopped_in_time_and_got_further(&mut self, survey: &Survey) -> Vec<u32> {
+        let mut shards = Vec::new();
+        for shard in &survey.shards {
+            if shard.standing != Standing::Stopped {
+                continue;
+            }
+            let before = self.blocks_at_start.insert(shard.shard, shard.blocks_done);
+            if shard.blocks_done > before.unwrap_or(0) {
+                shards.push(shard.shard);
+            }
+        }
+        shards
+    }
+}
+
+fn has_failed(shard: &ShardSurvey) -> bool {
+    matches!(
+        shard.standing,
+        Standing::Kernel | Standing::Died | Standing::Failed | Standing::Lost
+    )
+}
+
+/// The holes of a round that was begun, as by a driver that died then, and not started.
+fn not_started_since(round: &Round, survey: &Survey, holes: &[u32]) -> Vec<u32> {
+    let was_started = |shard: u32| {
+        survey
+            .shards
+            .get(shard as usize)
+            .and_then(|shard| shard.last.as_ref())
+            .is_some_and(|last| last.started >= round.created)
+    };
+    round
+        .shards
+        .iter()
+        .copied()
+        .filter(|shard| holes.contains(shard) && !was_started(*shard))
+        .collect()
+}

@@ -1,0 +1,80 @@
+//! The word that ends a run for all its workers. It lies in the store, and workers look for it at every
+//! checkpoint: so it works with no rights at a scheduler.
+
+use chrono::{SecondsFormat, Utc};
+use croupier_store::{Placed, Store};
+use serde::{Deserialize, Serialize};
+
+use crate::manifest::{FORMAT, encode, parse, read};
+use crate::{Error, StoredRun, layout};
+
+/// That a run was stopped, and why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StopOrder {
+    /// The format of this file.
+    pub format: u32,
+    /// The release of Croupier that wrote it.
+    pub croupier: String,
+    /// When, UTC.
+    pub at: String,
+    /// The shard whose failure it was; none where someone asked.
+    pub shard: Option<u32>,
+    /// Why.
+    pub reason: String,
+}
+
+impl StoredRun {
+    /// Stops the run for all its workers. Where it is stopped already, the first order stands.
+    ///
+    /// # Errors
+    ///
+    /// What the store reports.
+    pub async fn stop(&self, shard: Option<u32>, reason: String) -> Result<StopOrder, Error> {
+        let order = StopOrder {
+            format: FORMAT,
+            croupier: env!("CARGO_PKG_VERSION").to_owned(),
+            at: Utc::now().to_rfc3339_opts(SecondsFormat::Millis, true),
+            shard,
+            reason,
+        };
+        let bytes = encode(layout::STOPPED, &order)?;
+        match self.store.put_if_absent(layout::STOPPED, bytes).await? {
+            Placed::Written | Placed::Identical => Ok(order),
+            Placed::Different(there) => parse(&self.stopped_key(), &there),
+        }
+    }
+
+    /// The order that stopped the run; none where it goes on.
+    ///
+    /// # Errors
+    ///
+    /// What can't be read; what the store reports.
+    pub async fn stop_order(&self) -> Result<Option<StopOrder>, Error> {
+        match read(&*self.store, layout::STOPPED).await {
+            Ok(order) => Ok(Some(order)),
+            Err(Error::Store(croupier_store::Error::NotFound { .. })) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Takes the order back, so that workers may start again.
+    ///
+    /// # Errors
+    ///
+    /// What the store reports.
+    pub async fn resume(&self) -> Result<(), Error> {
+        Ok(self.store.delete(layout::STOPPED).await?)
+    }
+
+    /// The error of a worker that meets the order.
+    pub(crate) fn stopped_by(&self, order: StopOrder) -> Error {
+        Error::RunStopped {
+            key: self.stopped_key(),
+            reason: order.reason,
+        }
+    }
+
+    fn stopped_key(&self) -> String {
+        format!("{}/{}", self.uri(), layout::STOPPED)
+    }
+}
