@@ -74,8 +74,6 @@ fn so_many_may_fail_and_are_dropped_counted_and_listed() {
         for (threads, shards) in [(1, 1), (8, 1), (2, 5)] {
             let name =
                 format!("--name {name}-{threads}-{shards} --threads {threads} --shards {shards}");
-            // Of a shard's share, 0.02% is less than one sample.
-            let limit = if shards == 5 { "4" } else { limit };
             let report = failing
                 .call(&format!("{RUN} {fail} {limit} {name} --json"))
                 .exits(0)
