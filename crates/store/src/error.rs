@@ -146,7 +146,8 @@ impl Error {
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         match self {
-            Self::Timeout { .. } | Self::Unavailable { .. } | Self::Io { .. } => true,
+            Self::Timeout { .. } | Self::Unavailable { .. } => true,
+            Self::Io { cause, .. } => !needs_another_path(cause),
             Self::Other { is_retryable, .. } => *is_retryable,
             Self::NotFound { .. }
             | Self::BadKey { .. }
@@ -188,6 +189,15 @@ fn advice(cause: &std::io::Error) -> &'static str {
         ErrorKind::NotADirectory => {
             "; a file stands where a directory is needed: move it, or choose another directory"
         }
+/// Whether the path is at fault: what stands there, or how it is spelt, is no matter of time.
+fn needs_another_path(cause: &std::io::Error) -> bool {
+    use std::io::ErrorKind;
+    matches!(
+        cause.kind(),
+        ErrorKind::IsADirectory | ErrorKind::NotADirectory | ErrorKind::InvalidFilename
+    )
+}
+
         ErrorKind::IsADirectory => {
             "; a directory stands where a file is needed: move it, or choose another name"
         }
@@ -222,3 +232,15 @@ mod tests {
         }
     }
 }
+    #[test]
+    fn a_path_that_cannot_be_is_not_worth_a_retry() {
+        for kind in [
+            ErrorKind::IsADirectory,
+            ErrorKind::NotADirectory,
+            ErrorKind::InvalidFilename,
+        ] {
+            let error = Error::io("write", Path::new("/data/x"), kind.into());
+            assert!(!error.is_retryable(), "{error}");
+        }
+    }
+
