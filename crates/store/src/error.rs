@@ -79,6 +79,15 @@ pub enum Error {
         bucket: String,
     },
 
+    /// The object is longer than the caller takes.
+    #[error("{target} is longer than {limit_bytes} bytes")]
+    TooLarge {
+        /// Which object.
+        target: String,
+        /// How long it may be.
+        limit_bytes: u64,
+    },
+
     /// The store did not answer in time. What was being written may have been.
     #[error("{action} of {target} got no answer within {after:?}; try again, or allow more time")]
     Timeout {
@@ -156,6 +165,7 @@ impl Error {
             | Self::NoCredentials { .. }
             | Self::NoRegion { .. }
             | Self::NoBucket { .. }
+            | Self::TooLarge { .. }
             | Self::Unsupported { .. } => false,
         }
     }
@@ -179,6 +189,15 @@ impl Error {
     }
 }
 
+/// Whether the path is at fault: what stands there, or how it is spelt, is no matter of time.
+fn needs_another_path(cause: &std::io::Error) -> bool {
+    use std::io::ErrorKind;
+    matches!(
+        cause.kind(),
+        ErrorKind::IsADirectory | ErrorKind::NotADirectory | ErrorKind::InvalidFilename
+    )
+}
+
 /// What a person can do about it, where the system's own words do not say.
 fn advice(cause: &std::io::Error) -> &'static str {
     use std::io::ErrorKind;
@@ -189,15 +208,6 @@ fn advice(cause: &std::io::Error) -> &'static str {
         ErrorKind::NotADirectory => {
             "; a file stands where a directory is needed: move it, or choose another directory"
         }
-/// Whether the path is at fault: what stands there, or how it is spelt, is no matter of time.
-fn needs_another_path(cause: &std::io::Error) -> bool {
-    use std::io::ErrorKind;
-    matches!(
-        cause.kind(),
-        ErrorKind::IsADirectory | ErrorKind::NotADirectory | ErrorKind::InvalidFilename
-    )
-}
-
         ErrorKind::IsADirectory => {
             "; a directory stands where a file is needed: move it, or choose another name"
         }
@@ -224,15 +234,6 @@ mod tests {
     }
 
     #[test]
-    fn a_read_only_disk_is_a_lack_of_permission() {
-        for kind in [ErrorKind::ReadOnlyFilesystem, ErrorKind::PermissionDenied] {
-            let error = Error::io("write", Path::new("/data/x"), kind.into());
-            assert!(matches!(&error, Error::AccessDenied { target, .. } if target == "/data/x"));
-            assert!(!error.is_retryable());
-        }
-    }
-}
-    #[test]
     fn a_path_that_cannot_be_is_not_worth_a_retry() {
         for kind in [
             ErrorKind::IsADirectory,
@@ -244,3 +245,12 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_read_only_disk_is_a_lack_of_permission() {
+        for kind in [ErrorKind::ReadOnlyFilesystem, ErrorKind::PermissionDenied] {
+            let error = Error::io("write", Path::new("/data/x"), kind.into());
+            assert!(matches!(&error, Error::AccessDenied { target, .. } if target == "/data/x"));
+            assert!(!error.is_retryable());
+        }
+    }
+}
