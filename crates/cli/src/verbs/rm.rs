@@ -15,14 +15,15 @@ struct Removed {
 }
 
 pub(crate) async fn rm(flags: &RmVerb) -> Result<Exit, CliError> {
-    let run = run_uri::open_named(&flags.run, &flags.store).await?;
-    let objects = croupier_run::remove(&run, flags.yes).await?;
+    // Not opened: what is left of an interrupted removal, or is damaged, must be removable too.
+    let (store, name) = run_uri::named(&flags.run, &flags.store).await?;
+    let objects = croupier_run::remove(&store, name, flags.yes).await?;
     let report = Removed {
-        run: run.uri(),
+        run: format!("{}/{name}", store.uri().trim_end_matches('/')),
         objects,
         removed: flags.yes,
     };
-    show::print(flags.show.json, &report, |report| {
+    show::try_print(flags.show.json, &report, |report| {
         let objects = format_count(report.objects);
         if report.removed {
             format!("removed {} ({objects} objects)", report.run)
@@ -32,6 +33,6 @@ pub(crate) async fn rm(flags: &RmVerb) -> Result<Exit, CliError> {
                 report.run
             )
         }
-    });
+    })?;
     Ok(Exit::Done)
 }
