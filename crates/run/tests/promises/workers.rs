@@ -233,3 +233,23 @@ async fn verify_finds_another_number() {
         );
     }
 }
+
+#[tokio::test]
+async fn verify_blames_the_partial_that_has_the_row() {
+    let broken = Normal { mean: 3.0 + 1e-9 };
+    // The blocks of a right partial, of a wrong one, and those that must be named.
+    for (right, wrong, named) in [(0..2, 2..3, 2..3), (1..3, 0..1, 0..1), (0..1, 1..2, 1..2)] {
+        let store = memory();
+        let run = planned(&store, 64 * 12, 4).await;
+        let identity = &run.manifest.identity;
+        leave(&store, &run, identity, &NORMAL, 0, right).await;
+        let wrong = leave(&store, &run, identity, &broken, 0, wrong).await;
+        match verify(&run, &Arc::new(NORMAL), croupier_run::Depth::Rows).await {
+            Err(Error::Differ { left, blocks, .. }) => {
+                assert!(left.ends_with(&wrong), "{left}, expected {wrong}");
+                assert_eq!(blocks, named);
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}
