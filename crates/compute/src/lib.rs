@@ -17,6 +17,8 @@ mod grid;
 mod inputs;
 mod interval;
 mod kernel;
+#[cfg(test)]
+mod property;
 mod stream;
 mod tally;
 
