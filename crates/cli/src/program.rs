@@ -15,7 +15,7 @@ use crate::parameters::{
     JsonFlags, JsonText, ParametersError, find_collisions, leaf_of, parse, peek,
     set_environment_names,
 };
-use crate::{CliError, environment, verbs};
+use crate::{CliError, environment, show, verbs};
 
 /// The `main` of a program with the kernel `K`: every verb of the command line.
 pub fn main<K: Program>() -> ExitCode {
@@ -28,23 +28,25 @@ fn run_to_exit(kind: &dyn Kind) -> ExitCode {
         Ok(exit) => exit,
         // Help and version are no errors; clap knows where each of its texts goes.
         Err(CliError::Parameters(ParametersError::CommandLine(error))) => {
-            let _ = error.print();
+            let printed = show::printed(error.print());
             if error.use_stderr() {
                 Exit::BadInput
             } else {
-                Exit::Done
+                printed.map_or_else(|error| failed(&error), |()| Exit::Done)
             }
         }
-        Err(error) => {
-            eprintln!("error: {error}");
-            error.exit()
-        }
+        Err(error) => failed(&error),
     };
     exit.into()
 }
 
 fn call(kind: &dyn Kind, mut arguments: Vec<OsString>) -> Result<Exit, CliError> {
     let is_verb = |argument: &OsString| {
+fn failed(error: &CliError) -> Exit {
+    eprintln!("error: {error}");
+    error.exit()
+}
+
         let is_flag = argument.as_encoded_bytes().starts_with(b"-");
         !is_flag || ["-h", "--help", "-V", "--version"].contains(&argument.to_str().unwrap_or(""))
     };

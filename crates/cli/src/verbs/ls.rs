@@ -32,7 +32,7 @@ pub(crate) async fn ls(flags: &LsVerb) -> Result<Exit, CliError> {
         }
     }
     lines.sort_by(|a, b| a.created.cmp(&b.created));
-    show::print(flags.show.json, &lines, |lines| {
+    show::try_print(flags.show.json, &lines, |lines| {
         lines
             .iter()
             .map(|line| {
@@ -46,6 +46,6 @@ pub(crate) async fn ls(flags: &LsVerb) -> Result<Exit, CliError> {
                 )
             })
             .collect()
-    });
+    })?;
     Ok(Exit::Done)
 }

@@ -39,7 +39,7 @@ pub(crate) async fn plan(
         block_length: length.samples(),
         shards: run.shards(),
     };
-    show::print(flags.show.json, &report, |report| {
+    show::try_print(flags.show.json, &report, |report| {
         format!(
             "run     {}\nseed    {}\nsamples {} in {} blocks of {}\nshards  {}, 0 to {}{}",
             report.run,
@@ -55,7 +55,7 @@ pub(crate) async fn plan(
                 "\nit was there already, and is the same"
             }
         )
-    });
+    })?;
     Ok(Exit::Done)
 }
 

@@ -29,9 +29,9 @@ pub(crate) async fn print_reduced(
     json: bool,
 ) -> Result<Exit, CliError> {
     let reduced = kind.reduce(run, options).await?;
-    show::print(json, &reduced.report, |report| {
+    show::try_print(json, &reduced.report, |report| {
         show::report(report, reduced.uri.as_deref())
-    });
+    })?;
     show::warn(&reduced.report.warnings);
     Ok(match reduced.verdict {
         Verdict::Accepted => Exit::Done,
