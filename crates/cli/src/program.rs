@@ -2,9 +2,11 @@
 
 use std::ffi::{OsStr, OsString};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{ArgMatches, Args, Command, FromArgMatches};
-use croupier_compute::engine;
+use croupier_compute::{check_kernel_name, engine};
+use croupier_store::Options;
 
 use crate::exit::Exit;
 use crate::flags::{
@@ -12,7 +14,7 @@ use crate::flags::{
 };
 use crate::kind::{Kind, KindOf, Program};
 use crate::parameters::{
-    JsonFlags, JsonText, ParametersError, find_collisions, leaf_of, parse, peek,
+    JsonFlags, JsonText, MOST_BYTES, ParametersError, find_collisions, leaf_of, parse, peek,
     set_environment_names,
 };
 use crate::{CliError, environment, show, verbs};
@@ -105,12 +107,30 @@ async fn parsed(
     let json = match uri {
         None => JsonFlags::default(),
         Some(uri) => {
-            let bytes = croupier_store::read(uri, &croupier_store::Options::default()).await?;
-            let text = JsonText::from_bytes(uri.clone(), bytes.to_vec())?;
+            let text = JsonText::from_bytes(uri.clone(), kwargs(uri, leaf).await?)?;
             JsonFlags::read(&kind.augment(Command::new("kernel")), &text)?
         }
     };
     Ok(parse(&command, arguments, &json)?)
+}
+
+/// What `--kwargs` names, read with as much patience as `--store-timeout` has, and no further than parameters may go.
+async fn kwargs(uri: &str, leaf: &ArgMatches) -> Result<Vec<u8>, CliError> {
+    let mut options = Options::default();
+    // Where it makes no sense, it is refused once everything is parsed.
+    if let Ok(Some(timeout)) = leaf.try_get_one::<Duration>("store_timeout") {
+        options.timeout = *timeout;
+    }
+    match croupier_store::read_at_most(uri, MOST_BYTES, &options).await {
+        Ok(bytes) => Ok(bytes.to_vec()),
+        Err(croupier_store::Error::TooLarge { limit_bytes, .. }) => {
+            Err(CliError::Parameters(ParametersError::TooLarge {
+                file: uri.to_owned(),
+                limit_bytes,
+            }))
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 fn flags<F: FromArgMatches>(leaf: &ArgMatches) -> Result<F, CliError> {
