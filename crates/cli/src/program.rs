@@ -42,13 +42,13 @@ fn run_to_exit(kind: &dyn Kind) -> ExitCode {
     exit.into()
 }
 
-fn call(kind: &dyn Kind, mut arguments: Vec<OsString>) -> Result<Exit, CliError> {
-    let is_verb = |argument: &OsString| {
 fn failed(error: &CliError) -> Exit {
     eprintln!("error: {error}");
     error.exit()
 }
 
+fn call(kind: &dyn Kind, mut arguments: Vec<OsString>) -> Result<Exit, CliError> {
+    let is_verb = |argument: &OsString| {
         let is_flag = argument.as_encoded_bytes().starts_with(b"-");
         !is_flag || ["-h", "--help", "-V", "--version"].contains(&argument.to_str().unwrap_or(""))
     };
@@ -217,8 +217,15 @@ fn command(kind: &dyn Kind, name: &str, arguments: &[OsString]) -> Command {
         .subcommands(verbs.map(|(verb, about)| verb.about(about).long_about(None)))
 }
 
-/// Refuses parameters that are named like our flags. Asked at every start: clap would merge the two.
+/// Refuses a kernel that can't be called what it is called, and parameters that are named like our flags. Asked at
+/// every start: clap would merge the two.
 fn check_names(kind: &dyn Kind) -> Result<(), CliError> {
+    let name = kind.name();
+    check_kernel_name(&name).map_err(|reason| {
+        CliError::Program(format!(
+            "a kernel can't be called {name:?}: {reason}; give it another `const NAME`"
+        ))
+    })?;
     let ours = ShardVerb::augment_args(RunVerb::augment_args(Command::new("ours")));
     let ours = set_environment_names(ours);
     let kernels = set_environment_names(kind.augment(Command::new("kernel")));
