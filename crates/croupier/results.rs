@@ -21,11 +21,8 @@ impl<T: Tally> Results<T> {
     ///
     /// Where there is no such run, it has no result yet, or its tally is another type.
     pub fn open(uri: &str) -> Result<Self, Error> {
-        let (store, name) = uri
-            .trim_end_matches('/')
-            .rsplit_once('/')
-            .unwrap_or((".", uri));
-        let store = if store.is_empty() { "/" } else { store };
+        let (store, name) = croupier_store::split_last(uri);
+        let store = store.unwrap_or(".");
         runtime::wait(|| async {
             let store = croupier_store::open(store, &Options::default()).await?;
             let run = croupier_run::open(&store, name).await?;

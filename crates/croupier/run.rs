@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use croupier_compute::engine::{Control, Pool};
-use croupier_compute::{BlockLength, Kernel, kernel_name};
+use croupier_compute::{BlockLength, Kernel};
 use croupier_run::{
     Checkpoints, Executable, FailedSamplesLimit, Identity, Plan, ReduceOptions, WorkOptions,
     load_inputs, plan, reduce, work,
@@ -169,7 +169,7 @@ impl<K: Kernel + Serialize> Run<K> {
         };
         let (store, name): (Arc<dyn Store>, String) = match self.place {
             Some((uri, name)) => (croupier_store::open(&uri, &Options::default()).await?, name),
-            None => (Arc::new(Memory::new()), kernel_name::<K>()),
+            None => (Arc::new(Memory::new()), "run".to_owned()),
         };
         let threads = match self.threads {
             Some(threads) => threads,
@@ -206,5 +206,43 @@ impl<K: Kernel + Serialize> Run<K> {
                 refused.unwrap_or_else(|| "the run has no blocks".to_owned()),
             )),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use croupier_compute::{Mean, Stream};
+    use rand_chacha::ChaCha8Rng;
+
+    use super::*;
+
+    #[derive(Serialize)]
+    struct _Größe {}
+
+    impl Kernel for _Größe {
+        type Rng = ChaCha8Rng;
+        type Tally = Mean;
+
+        fn tally(&self) -> Mean {
+            Mean::new()
+        }
+
+        fn sample(&self, _: u64, _: &mut Stream<ChaCha8Rng>, mean: &mut Mean) {
+            mean.record(1.0);
+        }
+    }
+
+    #[test]
+    fn a_run_in_memory_needs_no_name() {
+        let results = Run::new(_Größe {}).samples(10).seed(7).run().unwrap();
+        assert_eq!(results.tally.count(), 10);
+    }
+
+    #[test]
+    fn a_slash_at_the_end_of_a_run_means_nothing() {
+        let error = Results::<Mean>::open("no-such-run/")
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("no run \"no-such-run\""), "{error}");
     }
 }

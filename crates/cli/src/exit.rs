@@ -26,22 +26,6 @@ pub enum Exit {
 }
 
 impl Exit {
-    /// All of them, the worst first.
-    ///
-    /// What no retry mends comes before what a retry may mend. First what makes a result untrue (4, 5), then why there
-    /// is none (6), then that there is one which is refused (3), then a call that was wrong (2), for then nothing else
-    /// was tried in earnest; then failures that a retry may mend (1, 75), and last that all is done.
-    pub const WORST_FIRST: [Self; 8] = [
-        Self::BitsDiffer,
-        Self::Foreign,
-        Self::KernelFailed,
-        Self::NotAccepted,
-        Self::BadInput,
-        Self::Failed,
-        Self::Stopped,
-        Self::Done,
-    ];
-
     /// The number that the process ends with.
     #[must_use]
     pub const fn code(self) -> u8 {
@@ -51,33 +35,18 @@ impl Exit {
     /// The exit of a given number, as a driver reads it from a child.
     #[must_use]
     pub fn from_code(code: u8) -> Option<Self> {
-        Self::WORST_FIRST
-            .into_iter()
-            .find(|exit| exit.code() == code)
-    }
-
-    /// The one to report where both hold, by the order of [`WORST_FIRST`](Self::WORST_FIRST).
-    #[must_use]
-    pub fn worst(self, other: Self) -> Self {
-        if self.rank() <= other.rank() {
-            self
-        } else {
-            other
-        }
-    }
-
-    /// The position in `WORST_FIRST`; a test holds the two together.
-    const fn rank(self) -> u8 {
-        match self {
-            Self::BitsDiffer => 0,
-            Self::Foreign => 1,
-            Self::KernelFailed => 2,
-            Self::NotAccepted => 3,
-            Self::BadInput => 4,
-            Self::Failed => 5,
-            Self::Stopped => 6,
-            Self::Done => 7,
-        }
+        [
+            Self::Done,
+            Self::Failed,
+            Self::BadInput,
+            Self::NotAccepted,
+            Self::BitsDiffer,
+            Self::Foreign,
+            Self::KernelFailed,
+            Self::Stopped,
+        ]
+        .into_iter()
+        .find(|exit| exit.code() == code)
     }
 }
 
@@ -98,27 +67,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn codes_are_api() {
-        let codes = Exit::WORST_FIRST.map(Exit::code);
-        assert_eq!(codes, [4, 5, 6, 3, 2, 1, 75, 0]);
-    }
-
-    #[test]
-    fn codes_are_read_back() {
-        for exit in Exit::WORST_FIRST {
-            assert_eq!(Exit::from_code(exit.code()), Some(exit));
-        }
-        assert_eq!(Exit::from_code(137), None);
-    }
-
-    #[test]
-    fn the_worst_of_two_is_the_one_listed_first() {
-        for (position, a) in Exit::WORST_FIRST.into_iter().enumerate() {
-            assert_eq!(usize::from(a.rank()), position);
-            for b in &Exit::WORST_FIRST[position..] {
-                assert_eq!(a.worst(*b), a);
-                assert_eq!(b.worst(a), a);
-            }
+    fn codes_are_api_and_are_read_back() {
+        let codes = [0, 1, 2, 3, 4, 5, 6, 75];
+        assert_eq!(Exit::from_code(3), Some(Exit::NotAccepted));
+        for code in 0..=u8::MAX {
+            let read = Exit::from_code(code).map(Exit::code);
+            assert_eq!(read, codes.contains(&code).then_some(code));
         }
     }
 

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use clap::{ArgMatches, Args, Command};
+use croupier_compute::engine::{ReplayError, catch_panic};
 use croupier_compute::{
     BlockLength, Estimates, FailedSamples, Failure, Grid, Inputs, Kernel, KernelFailure, Tally,
     engine, kernel_name,
@@ -52,7 +53,7 @@ pub(crate) struct Summary {
 pub(crate) trait Instance: Send + Sync {
     fn validate(&self) -> Result<(), Failure>;
     fn prepare(&mut self, inputs: &Inputs) -> Result<(), Failure>;
-    fn domain(&self) -> Option<u64>;
+    fn domain(&self) -> Result<Option<u64>, Failure>;
     fn identity(
         &self,
         seed: u64,
@@ -73,7 +74,7 @@ pub(crate) trait Instance: Send + Sync {
         grid: &Grid,
         sample: u64,
         estimates: &mut Estimates,
-    ) -> Result<(), Failure>;
+    ) -> Result<(), ReplayError>;
     /// Runs one block again, adds what it gives, and returns the samples that failed.
     fn replay_block(
         &self,
@@ -144,18 +145,18 @@ struct InstanceOf<K>(Arc<K>);
 #[async_trait]
 impl<K: Program> Instance for InstanceOf<K> {
     fn validate(&self) -> Result<(), Failure> {
-        self.0.validate()
+        catch_panic(|| self.0.validate())
     }
 
     fn prepare(&mut self, inputs: &Inputs) -> Result<(), Failure> {
         match Arc::get_mut(&mut self.0) {
-            Some(kernel) => kernel.prepare(inputs),
+            Some(kernel) => catch_panic(|| kernel.prepare(inputs)),
             None => Err(Failure::new("the kernel is at work already")),
         }
     }
 
-    fn domain(&self) -> Option<u64> {
-        self.0.domain()
+    fn domain(&self) -> Result<Option<u64>, Failure> {
+        catch_panic(|| Ok(self.0.domain()))
     }
 
     fn identity(
@@ -164,7 +165,8 @@ impl<K: Program> Instance for InstanceOf<K> {
         block: BlockLength,
         inputs: InputDigests,
     ) -> Result<Identity, Error> {
-        Identity::of(&*self.0, seed, block, inputs)
+        catch_panic(|| Ok(Identity::of(&*self.0, seed, block, inputs)))
+            .unwrap_or_else(|failure| Err(Error::Input(format!("the parameters: {failure}"))))
     }
 
     async fn work(
@@ -186,9 +188,9 @@ impl<K: Program> Instance for InstanceOf<K> {
         grid: &Grid,
         sample: u64,
         estimates: &mut Estimates,
-    ) -> Result<(), Failure> {
-        engine::replay_sample(&*self.0, seed, grid, sample)?.estimates(estimates);
-        Ok(())
+    ) -> Result<(), ReplayError> {
+        let tally = engine::replay_sample(&*self.0, seed, grid, sample)?;
+        estimated(&tally, estimates).map_err(ReplayError::Failed)
     }
 
     fn replay_block(
@@ -199,7 +201,21 @@ impl<K: Program> Instance for InstanceOf<K> {
         estimates: &mut Estimates,
     ) -> Result<Vec<FailedSamples>, KernelFailure> {
         let node = engine::run_block(&*self.0, seed, grid, block)?;
-        node.tally.estimates(estimates);
-        Ok(node.failures.listed)
+        match estimated(&node.tally, estimates) {
+            Ok(()) => Ok(node.failures.listed),
+            Err(failure) => Err(KernelFailure::Block {
+                block,
+                samples: grid.samples_of(block),
+                message: failure.to_string(),
+            }),
+        }
     }
+}
+
+/// Adds what a tally says, which is its author's code.
+fn estimated<T: Tally>(tally: &T, estimates: &mut Estimates) -> Result<(), Failure> {
+    catch_panic(|| {
+        tally.estimates(estimates);
+        Ok(())
+    })
 }

@@ -2,10 +2,12 @@
 
 use std::ffi::{OsStr, OsString};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{ArgMatches, Args, Command, FromArgMatches};
-use croupier_compute::engine;
+use croupier_compute::{check_kernel_name, engine};
 use croupier_run::StoredRun;
+use croupier_store::Options;
 
 use crate::exit::Exit;
 use crate::flags::{
@@ -14,11 +16,11 @@ use crate::flags::{
 };
 use crate::kind::{Kind, KindOf, Program};
 use crate::parameters::{
-    JsonFlags, JsonText, ParametersError, find_collisions, leaf_of, parse, peek,
+    JsonFlags, JsonText, MOST_BYTES, ParametersError, find_collisions, leaf_of, parse, peek,
     set_environment_names,
 };
 use crate::supervise::supervise;
-use crate::{CliError, environment, verbs};
+use crate::{CliError, environment, show, verbs};
 
 /// The `main` of a program with the kernel `K`: every verb of the command line.
 pub fn main<K: Program>() -> ExitCode {
@@ -35,19 +37,21 @@ fn run_to_exit(kind: &dyn Kind) -> ExitCode {
         Ok(exit) => exit,
         // Help and version are no errors; clap knows where each of its texts goes.
         Err(CliError::Parameters(ParametersError::CommandLine(error))) => {
-            let _ = error.print();
+            let printed = show::printed(error.print());
             if error.use_stderr() {
                 Exit::BadInput
             } else {
-                Exit::Done
+                printed.map_or_else(|error| failed(&error), |()| Exit::Done)
             }
         }
-        Err(error) => {
-            eprintln!("error: {error}");
-            error.exit()
-        }
+        Err(error) => failed(&error),
     };
     exit.into()
+}
+
+fn failed(error: &CliError) -> Exit {
+    eprintln!("error: {error}");
+    error.exit()
 }
 
 fn call(kind: &dyn Kind, mut arguments: Vec<OsString>) -> Result<Exit, CliError> {
@@ -128,12 +132,30 @@ async fn parsed(
     let json = match uri {
         None => JsonFlags::default(),
         Some(uri) => {
-            let bytes = croupier_store::read(uri, &croupier_store::Options::default()).await?;
-            let text = JsonText::from_bytes(uri.clone(), bytes.to_vec())?;
+            let text = JsonText::from_bytes(uri.clone(), kwargs(uri, leaf).await?)?;
             JsonFlags::read(&kind.augment(Command::new("kernel")), &text)?
         }
     };
     Ok(parse(&command, arguments, &json)?)
+}
+
+/// What `--kwargs` names, read with as much patience as `--store-timeout` has, and no further than parameters may go.
+async fn kwargs(uri: &str, leaf: &ArgMatches) -> Result<Vec<u8>, CliError> {
+    let mut options = Options::default();
+    // Where it makes no sense, it is refused once everything is parsed.
+    if let Ok(Some(timeout)) = leaf.try_get_one::<Duration>("store_timeout") {
+        options.timeout = *timeout;
+    }
+    match croupier_store::read_at_most(uri, MOST_BYTES, &options).await {
+        Ok(bytes) => Ok(bytes.to_vec()),
+        Err(croupier_store::Error::TooLarge { limit_bytes, .. }) => {
+            Err(CliError::Parameters(ParametersError::TooLarge {
+                file: uri.to_owned(),
+                limit_bytes,
+            }))
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 fn flags<F: FromArgMatches>(leaf: &ArgMatches) -> Result<F, CliError> {
@@ -248,8 +270,15 @@ fn command(kind: &dyn Kind, name: &str, arguments: &[OsString]) -> Command {
         .subcommands(verbs.map(|(verb, about)| verb.about(about).long_about(None)))
 }
 
-/// Refuses parameters that are named like our flags. Asked at every start: clap would merge the two.
+/// Refuses a kernel that can't be called what it is called, and parameters that are named like our flags. Asked at
+/// every start: clap would merge the two.
 fn check_names(kind: &dyn Kind) -> Result<(), CliError> {
+    let name = kind.name();
+    check_kernel_name(&name).map_err(|reason| {
+        CliError::Program(format!(
+            "a kernel can't be called {name:?}: {reason}; give it another `const NAME`"
+        ))
+    })?;
     let ours = ShardVerb::augment_args(RunVerb::augment_args(Command::new("ours")));
     let ours = set_environment_names(ours);
     let kernels = set_environment_names(kind.augment(Command::new("kernel")));

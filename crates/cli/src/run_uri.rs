@@ -31,37 +31,19 @@ pub(crate) async fn open_run(flags: &RunFlags) -> Result<StoredRun, CliError> {
 
 /// The run called `run`: a name in the store of the flags, or a path or URI that ends with the name.
 pub(crate) async fn open_named(run: &str, flags: &StoreFlags) -> Result<StoredRun, CliError> {
-    let (store, name) = split(run);
+    let (store, name) = named(run, flags).await?;
+    Ok(croupier_run::open(&store, name).await?)
+}
+
+/// The store and the name of the run called `run`, which need not be there.
+pub(crate) async fn named<'a>(
+    run: &'a str,
+    flags: &StoreFlags,
+) -> Result<(Arc<dyn Store>, &'a str), CliError> {
+    let (store, name) = croupier_store::split_last(run);
     let store = match store {
         Some(store) => croupier_store::open(store, &options(flags)).await?,
         None => open_store(flags).await?,
     };
-    Ok(croupier_run::open(&store, name).await?)
-}
-
-fn split(run: &str) -> (Option<&str>, &str) {
-    let run = run.trim_end_matches('/');
-    match run.rsplit_once('/') {
-        // The root directory has no name before its slash.
-        Some(("", name)) => (Some("/"), name),
-        Some((store, name)) => (Some(store), name),
-        None => (None, run),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::split;
-
-    #[test]
-    fn the_last_part_is_the_name() {
-        assert_eq!(split("demo"), (None, "demo"));
-        assert_eq!(split("./runs/demo/"), (Some("./runs"), "demo"));
-        assert_eq!(split("/demo"), (Some("/"), "demo"));
-        assert_eq!(split("s3://bucket/demo"), (Some("s3://bucket"), "demo"));
-        assert_eq!(
-            split("s3://bucket/a/b/demo"),
-            (Some("s3://bucket/a/b"), "demo")
-        );
-    }
+    Ok((store, name))
 }

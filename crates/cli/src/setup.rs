@@ -3,7 +3,7 @@
 use chrono::Utc;
 use clap::ArgMatches;
 use croupier_compute::BlockLength;
-use croupier_run::{InputDigests, InputSource, Manifest, Plan, StoredRun, load_inputs};
+use croupier_run::{Identity, InputDigests, InputSource, Manifest, Plan, StoredRun, load_inputs};
 use croupier_store::Options;
 
 use crate::flags::{PlanFlags, StoreFlags};
@@ -29,7 +29,11 @@ pub(crate) async fn from_flags(
         .read_flags(matches)
         .map_err(|error| CliError::Parameters(error.into()))?;
     validate(&*kernel)?;
-    let samples = match (kernel.domain(), flags.samples) {
+    let domain = kernel.domain().map_err(|failure| CliError::Kernel {
+        what: "the parameters do not say how many samples there are",
+        failure,
+    })?;
+    let samples = match (domain, flags.samples) {
         (None, Some(samples)) => samples,
         (None, None) => {
             return Err(CliError::Usage(
@@ -91,15 +95,24 @@ pub(crate) async fn from_run(
     let mut sources = run.manifest.inputs.clone();
     sources.extend(unique(inputs)?);
     let digests = prepare(kind, &mut *kernel, &sources, options).await?;
-    check(&*kernel, &run.manifest, digests, run)?;
+    let here = identity(&*kernel, &run.manifest, digests)?;
+    refuse(run, &here)?;
     Ok(kernel)
 }
 
-/// Checks that a run is one of this program's, without reading its inputs.
+/// Checks that a run is one of this program's, for what draws no sample: then it does not matter how this program
+/// would draw, nor are inputs read.
 pub(crate) fn check_run(kind: &dyn Kind, run: &StoredRun) -> Result<(), CliError> {
     let kernel = from_manifest(kind, &run.manifest)?;
-    let digests = run.manifest.identity.inputs.clone();
-    check(&*kernel, &run.manifest, digests, run)
+    let planned = &run.manifest.identity;
+    let here = identity(&*kernel, &run.manifest, planned.inputs.clone())?;
+    let here = Identity {
+        kernel: here.kernel,
+        version: here.version,
+        parameters: here.parameters,
+        ..planned.clone()
+    };
+    refuse(run, &here)
 }
 
 fn from_manifest(kind: &dyn Kind, manifest: &Manifest) -> Result<Box<dyn Instance>, CliError> {
@@ -126,15 +139,18 @@ fn from_manifest(kind: &dyn Kind, manifest: &Manifest) -> Result<Box<dyn Instanc
     Ok(kernel)
 }
 
-fn check(
+/// The identity that a run would have, were it planned by this program.
+fn identity(
     kernel: &dyn Instance,
     manifest: &Manifest,
     digests: InputDigests,
-    run: &StoredRun,
-) -> Result<(), CliError> {
+) -> Result<Identity, CliError> {
     let planned = &manifest.identity;
-    let here = kernel.identity(planned.seed, planned.block_length, digests)?;
-    let differences = planned.differences(&here);
+    Ok(kernel.identity(planned.seed, planned.block_length, digests)?)
+}
+
+fn refuse(run: &StoredRun, here: &Identity) -> Result<(), CliError> {
+    let differences = run.manifest.identity.differences(here);
     if differences.is_empty() {
         Ok(())
     } else {

@@ -6,10 +6,19 @@ use croupier_compute::Estimates;
 use croupier_run::{EstimateReport, Report};
 use serde::Serialize;
 
+use crate::CliError;
 use crate::number::{format_count, format_quantity};
 
+/// As [`try_print`], where nobody would hear of a failure.
 /// Prints text for people, or one JSON object.
-pub(crate) fn print<T: Serialize>(json: bool, value: &T, text: impl FnOnce(&T) -> String) {
+///
+/// # Errors
+/// It could not be written, as on a full disk. A closed pipe is the reader's choice.
+pub(crate) fn print<T: Serialize>(
+    json: bool,
+    value: &T,
+    text: impl FnOnce(&T) -> String,
+) -> Result<(), CliError> {
     let text = if json {
         // Reports hold strings, numbers and lists of them, which always serialise.
         serde_json::to_string_pretty(value)
@@ -18,8 +27,20 @@ pub(crate) fn print<T: Serialize>(json: bool, value: &T, text: impl FnOnce(&T) -
         text(value)
     };
     use std::io::Write as _;
-    // A closed pipe is the reader's choice.
-    let _ = writeln!(std::io::stdout(), "{}", text.trim_end());
+    let mut stdout = std::io::stdout();
+    let written = writeln!(stdout, "{}", text.trim_end()).and_then(|()| stdout.flush());
+    printed(written)
+}
+
+/// What came of writing to stdout.
+pub(crate) fn printed(written: std::io::Result<()>) -> Result<(), CliError> {
+    match written {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(CliError::System {
+            what: "the output can't be written",
+            error,
+        }),
+        Ok(()) | Err(_) => Ok(()),
+    }
 }
 
 /// A result for people.

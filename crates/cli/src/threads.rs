@@ -1,7 +1,7 @@
 //! How many threads, and why: the number is printed and recorded with its source, for a run that is slow because one
 //! variable said 1 is otherwise a riddle.
 //!
-//! In this order: `--threads`, `RAYON_NUM_THREADS`, `SLURM_CPUS_PER_TASK`, then what affinity and the cgroup's quota
+//! In this order: `--threads` (or `CROUPIER_THREADS`), `RAYON_NUM_THREADS`, `SLURM_CPUS_PER_TASK`, then what affinity and the cgroup's quota
 //! leave of the machine. A variable that is set and makes no sense is an error: to pass over it would be to use a
 //! number that nobody chose.
 
@@ -11,6 +11,9 @@ use thiserror::Error;
 
 /// rayon uses no more threads than this, and says nothing if asked to.
 pub const MOST_THREADS: usize = 65_535;
+
+/// What clap takes for `--threads` where that is not given.
+const FLAGS_VARIABLE: &str = "CROUPIER_THREADS";
 
 const VARIABLES: [&str; 2] = ["RAYON_NUM_THREADS", "SLURM_CPUS_PER_TASK"];
 
@@ -53,7 +56,8 @@ pub enum ThreadsError {
     Unknown,
 }
 
-/// The number of threads: `flag` is the value of `--threads`, `environment` looks variables up.
+/// The number of threads: `flag` is the value of `--threads`, be it from the command line or from its variable, which
+/// has said so where it says the same; `environment` looks variables up.
 ///
 /// # Errors
 /// The first of the sources that says anything says no number from 1 to [`MOST_THREADS`]; or none does, and the
@@ -64,7 +68,11 @@ pub fn choose(
     machine: Machine,
 ) -> Result<Threads, ThreadsError> {
     if let Some(count) = flag {
-        return read("--threads", &count.to_string());
+        let variable = environment(FLAGS_VARIABLE).filter(|value| value.parse() == Ok(count));
+        return match variable {
+            Some(value) => read(FLAGS_VARIABLE, &value),
+            None => read("--threads", &count.to_string()),
+        };
     }
     for name in VARIABLES {
         if let Some(value) = environment(name) {
@@ -164,6 +172,9 @@ mod tests {
         let both = [("SLURM_CPUS_PER_TASK", "3"), ("RAYON_NUM_THREADS", "2")];
         assert_eq!(chosen(Some(1), &both), Ok((1, "--threads=1".into())));
         assert_eq!(chosen(None, &both), Ok((2, "RAYON_NUM_THREADS=2".into())));
+        let own = [("CROUPIER_THREADS", "4"), ("RAYON_NUM_THREADS", "2")];
+        assert_eq!(chosen(Some(4), &own), Ok((4, "CROUPIER_THREADS=4".into())));
+        assert_eq!(chosen(Some(3), &own), Ok((3, "--threads=3".into())));
         assert_eq!(
             chosen(None, &both[..1]),
             Ok((3, "SLURM_CPUS_PER_TASK=3".into()))

@@ -27,8 +27,8 @@ use crate::{Frontier, Grid, Kernel, Node, Stream, Tally};
 use dealer::Dealer;
 use ledger::Ledger;
 
-pub use block::{replay_sample, run_block};
-pub use panics::{PANICS_ABORT, note_kernel_panics};
+pub use block::{ReplayError, replay_sample, run_block};
+pub use panics::{PANICS_ABORT, catch_panic, note_kernel_panics};
 pub use pool::{Pool, PoolError};
 
 /// Blocks to run, and what they are a function of.

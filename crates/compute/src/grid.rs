@@ -181,6 +181,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::property::config())]
+
         #[test]
         fn shards_cover_every_block_once(
             log_length in 0u32..20, samples in 1u64..1 << 40, shards in 1u32..5000

@@ -42,8 +42,10 @@ pub trait Kernel: Sized + Send + Sync + 'static {
     /// What samples are recorded into.
     type Tally: Tally;
 
-    /// The kernel's name in runs and on the command line: lower case, digits and hyphens. By default
-    /// the type's name, `EuropeanOption` becoming `european-option`.
+    /// The kernel's name in runs and on the command line: lower-case letters, digits and hyphens. By
+    /// default the type's name, `EuropeanOption` becoming `european-option`; with the names of its
+    /// type arguments, `Walk<Cubic, 3>` becoming `walk-cubic-3`. Where types of one name in several
+    /// modules are arguments, say which is which here.
     const NAME: Option<&'static str> = None;
     /// To be raised whenever the kernel's results change; partials of different versions never merge.
     const VERSION: u32 = 1;
@@ -156,9 +158,69 @@ pub fn kernel_name<K: Kernel>() -> String {
     K::NAME.map_or_else(|| hyphenated(std::any::type_name::<K>()), str::to_owned)
 }
 
+/// Whether `name` is made of what a kernel's name may have. One of at most 64 letters leaves room
+/// for what a run's default name has besides.
+///
+/// # Errors
+///
+/// Which rule it breaks.
+pub fn check_kernel_name(name: &str) -> Result<(), &'static str> {
+    let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    if name.len() > 64 {
+        Err("it has more than 64 letters")
+    } else if !name.bytes().all(|byte| is_plain(byte) || byte == b'-') {
+        Err("it has something other than lower-case letters, digits and hyphens")
+    } else if !name.bytes().next().is_some_and(is_plain) {
+        Err("it does not begin with a letter or a digit")
+    } else {
+        Ok(())
+    }
+}
+
+/// A type's name and those of its arguments, each without the way to it.
 fn hyphenated(path: &str) -> String {
-    let generic = path.find('<').unwrap_or(path.len());
-    let name = path[..generic].rsplit("::").next().unwrap_or(path);
+    let (own, arguments) = match opening_of_arguments(path) {
+        Some(open) => (&path[..open], &path[open..]),
+        None => (path, ""),
+    };
+    let mut names = vec![last_of(own)];
+    let is_of_name = |letter: char| letter.is_alphanumeric() || "_:{}#".contains(letter);
+    let mut rest = arguments;
+    while let Some(start) = rest.find(is_of_name) {
+        let (between, name) = rest.split_at(start);
+        let end = name.find(|letter| !is_of_name(letter));
+        let (name, after) = name.split_at(end.unwrap_or(name.len()));
+        if between.ends_with('-') {
+            names.push("minus".to_owned());
+        }
+        names.push(last_of(name));
+        rest = after;
+    }
+    names.join("-")
+}
+
+/// Where the arguments of the type itself begin: what opens the bracket that closes the path.
+fn opening_of_arguments(path: &str) -> Option<usize> {
+    if !path.ends_with('>') {
+        return None;
+    }
+    let mut depth = 0;
+    let mut brackets = path.rmatch_indices(['<', '>']);
+    let opening = brackets.find(|(at, bracket)| {
+        match *bracket {
+            "<" => depth -= 1,
+            // The arrow of a function's type.
+            _ if path[..*at].ends_with('-') => {}
+            _ => depth += 1,
+        }
+        depth == 0
+    });
+    opening.map(|(at, _)| at)
+}
+
+/// The last segment of a path, in lower case with hyphens.
+fn last_of(path: &str) -> String {
+    let name = path.rsplit("::").next().unwrap_or(path);
     let mut words = String::new();
     for (at, letter) in name.char_indices() {
         if letter.is_ascii_uppercase() && at > 0 {
@@ -180,10 +242,41 @@ mod tests {
         for (path, name) in [
             ("pi::Pi", "pi"),
             ("a::b::EuropeanOption", "european-option"),
-            ("x::Grid<f64>", "grid"),
             ("x::CopyS3Folder", "copy-s3-folder"),
+            ("x::main::{{closure}}::Local", "local"),
+            ("x::<impl x::Make for x::Maker<f64>>::make::Local", "local"),
         ] {
             assert_eq!(super::hyphenated(path), name);
+        }
+    }
+
+    #[test]
+    fn arguments_are_part_of_the_name() {
+        for (path, name) in [
+            ("x::Grid<f64>", "grid-f64"),
+            ("x::Sim<x::models::FastModel>", "sim-fast-model"),
+            ("x::Sim<alloc::vec::Vec<f64>, x::B>", "sim-vec-f64-b"),
+            ("x::Sim<(f64, [u8; 3])>", "sim-f64-u8-3"),
+            ("x::Sim<-3>", "sim-minus-3"),
+            ("x::Sim<fn(f64) -> f32>", "sim-fn-f64-f32"),
+            ("x::Sim<&str>", "sim-str"),
+        ] {
+            assert_eq!(super::hyphenated(path), name);
+            assert_eq!(super::check_kernel_name(name), Ok(()));
+        }
+        struct Sim<A, const N: i8>(std::marker::PhantomData<A>);
+        struct A;
+        let path = std::any::type_name::<Sim<A, -1>>();
+        assert_eq!(super::hyphenated(path), "sim-a-minus-1", "{path}");
+    }
+
+    #[test]
+    fn names_that_files_and_people_can_not_bear_are_refused() {
+        for name in ["", "-foo", "Foo", "a b", "a_b", "a.b", "é", &"x".repeat(65)] {
+            assert!(super::check_kernel_name(name).is_err(), "{name:?}");
+        }
+        for name in ["pi", "7", "copy-s3-folder", "a-"] {
+            assert_eq!(super::check_kernel_name(name), Ok(()));
         }
     }
 }

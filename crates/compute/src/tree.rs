@@ -124,6 +124,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::property::config())]
+
         #[test]
         fn any_deal_of_any_set_in_any_order_merges_alike(
             blocks in prop::collection::btree_set(0u64..200, 0..60),

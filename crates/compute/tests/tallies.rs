@@ -6,6 +6,9 @@ use croupier_compute::{
 };
 use proptest::prelude::*;
 
+#[path = "../src/property.rs"]
+mod property;
+
 fn mean_of(values: &[f64]) -> Mean {
     let mut mean = Mean::new();
     for value in values {
@@ -299,6 +302,8 @@ fn all_of(first_sample: u64, values: &[f64]) -> All {
 }
 
 proptest! {
+    #![proptest_config(property::config())]
+
     #[test]
     fn empty_is_the_identity(values in prop::collection::vec(-1e6f64..1e6, 0..50)) {
         let all = all_of(0, &values);

@@ -129,46 +129,53 @@ impl Identity {
 
     /// In what `self` differs from `expected`, each as "what: here, expected there".
     pub fn differences(&self, expected: &Self) -> Vec<String> {
-        let parts = |identity: &Self| -> BTreeMap<String, Value> {
-            let mut parts = BTreeMap::new();
-            if let Ok(Value::Object(fields)) = serde_json::to_value(identity) {
-                for (name, value) in fields {
-                    match value {
-                        Value::Object(inner) if name == "parameters" || name == "inputs" => {
-                            let one = if name == "inputs" {
-                                "input"
-                            } else {
-                                "parameter"
-                            };
-                            for (key, value) in inner {
-                                parts.insert(format!("{one} {key}"), value);
-                            }
-                        }
-                        value => {
-                            parts.insert(name, value);
-                        }
-                    }
-                }
-            }
-            parts
-        };
-        let (here, there) = (parts(self), parts(expected));
-        let mut names: Vec<&String> = here.keys().chain(there.keys()).collect();
-        names.sort();
-        names.dedup();
-        let show = |value: Option<&Value>| value.map_or("nothing".to_owned(), Value::to_string);
-        names
-            .into_iter()
-            .filter(|name| here.get(*name) != there.get(*name))
-            .map(|name| {
-                format!(
-                    "{name} is {}, expected {}",
-                    show(here.get(name)),
-                    show(there.get(name))
-                )
-            })
-            .collect()
+        serde_json::to_value(self)
+            .map(|found| expected.differences_of(&found))
+            .unwrap_or_else(|error| vec![format!("it can't be written: {error}")])
     }
+
+    /// The same of an identity as it stands in a file, which may have other fields than this release knows.
+    pub(crate) fn differences_of(&self, found: &Value) -> Vec<String> {
+        match serde_json::to_value(self) {
+            Ok(expected) => differences("", found, &expected),
+            Err(error) => vec![format!("what is expected can't be written: {error}")],
+        }
+    }
+}
+
+/// In what the fields of `found` differ from those of `expected`; `of` is what a field is called.
+fn differences(of: &str, found: &Value, expected: &Value) -> Vec<String> {
+    let names = |value: &Value| -> Vec<String> {
+        let fields = value.as_object().into_iter().flatten();
+        fields.map(|(name, _)| name.clone()).collect()
+    };
+    let show = |value: Option<&Value>| value.map_or("nothing".to_owned(), Value::to_string);
+    let mut all = names(found);
+    all.extend(names(expected));
+    all.sort();
+    all.dedup();
+    all.iter()
+        .flat_map(
+            |name| match (name.as_str(), found.get(name), expected.get(name)) {
+                (
+                    "parameters",
+                    Some(found @ Value::Object(_)),
+                    Some(expected @ Value::Object(_)),
+                ) if of.is_empty() => differences("parameter ", found, expected),
+                ("inputs", Some(found @ Value::Object(_)), Some(expected @ Value::Object(_)))
+                    if of.is_empty() =>
+                {
+                    differences("input ", found, expected)
+                }
+                (_, found, expected) if found != expected => vec![format!(
+                    "{of}{name} is {}, expected {}",
+                    show(found),
+                    show(expected)
+                )],
+                _ => Vec::new(),
+            },
+        )
+        .collect()
 }
 
 mod as_text {

@@ -65,9 +65,11 @@ impl Inventory {
         })
     }
 
-    /// How `shard` looks, by names alone.
+    /// How `shard` of `blocks` blocks looks, by names alone. One that claims more blocks than there are is passed
+    /// over: it can't be a partial of this shard.
     pub fn state(&self, shard: u32, blocks: u64) -> ShardState {
-        match self.names_of(shard).first() {
+        let mut names = self.names_of(shard).iter();
+        match names.find(|name| name.blocks <= blocks) {
             Some(name) if name.blocks == blocks => ShardState::Done,
             Some(name) => ShardState::Partial {
                 blocks: name.blocks,

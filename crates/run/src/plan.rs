@@ -216,16 +216,28 @@ pub async fn runs(store: &Arc<dyn Store>) -> Result<Vec<String>, Error> {
         .collect())
 }
 
-/// The run that was planned last.
+/// The run that was planned last, of those whose manifests say when. Of the others nothing is read but that.
 ///
 /// # Errors
 ///
-/// Where there is none; what can't be read.
+/// Where there is none; what can't be read of the newest.
 pub async fn newest(store: &Arc<dyn Store>) -> Result<StoredRun, Error> {
+    /// In every format.
+    #[derive(serde::Deserialize)]
+    struct When {
+        created: String,
+    }
     let mut newest: Option<(String, String)> = None;
     for name in runs(store).await? {
-        let manifest: Manifest = read(&**store, &format!("{name}/{}", layout::MANIFEST)).await?;
-        newest = newest.max(Some((manifest.created, name)));
+        let manifest = match store.get(&format!("{name}/{}", layout::MANIFEST)).await {
+            Ok(manifest) => manifest,
+            // Removed since it was listed.
+            Err(croupier_store::Error::NotFound { .. }) => continue,
+            Err(error) => return Err(error.into()),
+        };
+        if let Ok(When { created }) = serde_json::from_slice(&manifest) {
+            newest = newest.max(Some((created, name)));
+        }
     }
     let (_, name) = newest.ok_or_else(|| {
         Error::Input(format!(

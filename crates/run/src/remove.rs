@@ -1,36 +1,47 @@
 //! Removes a run.
 
-use croupier_store::Store;
+use std::sync::Arc;
+
+use croupier_store::{Prefixed, Store};
 use futures_util::{StreamExt, TryStreamExt, stream};
 
-use crate::{Error, StoredRun, layout};
+use crate::{Error, check_name, layout};
 
 const AT_ONCE: usize = 32;
 
-/// Counts what belongs to `run` and, where it is meant, removes all of it.
+/// Counts what belongs to the run `name` in `store` and, where it is meant, removes all of it.
 ///
-/// The manifest goes last, so that what was interrupted is still a run and can be removed again.
+/// The manifest goes last, and of it no more is asked than that it is there: so what was interrupted, or
+/// is damaged, can still be removed.
 ///
 /// # Errors
 ///
-/// What the store reports.
-pub async fn remove(run: &StoredRun, is_meant: bool) -> Result<u64, Error> {
-    let store = &*run.store;
-    let mut keys: Vec<String> = store
+/// Where there is no such run; what the store reports.
+pub async fn remove(store: &Arc<dyn Store>, name: &str, is_meant: bool) -> Result<u64, Error> {
+    check_name(name)?;
+    let run = Prefixed::new(Arc::clone(store), name)?;
+    let mut keys: Vec<String> = run
         .list("")
         .await?
         .into_iter()
         .map(|entry| entry.key)
         .collect();
     let count = keys.len() as u64;
+    let Some(manifest) = keys.iter().position(|key| key == layout::MANIFEST) else {
+        return Err(Error::Input(format!(
+            "there is no run {name:?} in {}: `ls` lists what is there",
+            store.uri()
+        )));
+    };
     if is_meant {
-        keys.retain(|key| key != layout::MANIFEST);
+        keys.swap_remove(manifest);
+        let run = &run;
         stream::iter(keys)
-            .map(|key| async move { store.delete(&key).await })
+            .map(|key| async move { run.delete(&key).await })
             .buffer_unordered(AT_ONCE)
             .try_collect::<()>()
             .await?;
-        store.delete(layout::MANIFEST).await?;
+        run.delete(layout::MANIFEST).await?;
     }
     Ok(count)
 }

@@ -1,12 +1,14 @@
 //! Runs a part of a run again, on one thread, and compares bits.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use croupier_compute::engine::{self, Control, Pool, Work, run_block};
 use croupier_compute::{Frontier, Grid, Kernel, Node};
 
 use crate::inventory::Inventory;
-use crate::shard::{Place, ShardReader, node_digest};
+use crate::layout::PartialName;
+use crate::shard::{Place, ShardReader, holes, node_digest};
 use crate::{Error, StoredRun};
 
 /// How much to run again.
@@ -18,7 +20,7 @@ pub enum Depth {
     Rows,
 }
 
-/// What was compared and found equal.
+/// What was compared and found equal, and what could not be.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Verified {
     /// Shards of which something was compared.
@@ -27,15 +29,21 @@ pub struct Verified {
     pub rows: u64,
     /// Blocks run again.
     pub blocks: u64,
+    /// Shards of which a block is in no valid partial.
+    pub missing_shards: u64,
+    /// Partials that are damaged.
+    pub invalid_partials: u64,
 }
 
 const WITNESSES_PER_SHARD: usize = 2;
 
 /// Compares what partials of `run` say with what `kernel` gives here, on one thread.
 ///
+/// Where no row is valid, nothing is compared, and [`Verified::rows`] says so.
+///
 /// # Errors
 ///
-/// [`Error::Differ`] at the first row whose bits are not the same.
+/// [`Error::Differ`] at the first row whose bits are not the same, with the partial that has it.
 pub async fn verify<K: Kernel>(
     run: &StoredRun,
     kernel: &Arc<K>,
@@ -48,6 +56,12 @@ pub async fn verify<K: Kernel>(
     let mut verified = Verified::default();
     for segment in &run.segments {
         let grid = segment.grid(&run.manifest.identity)?;
+        let repeat = Arc::new(Repeat {
+            kernel: Arc::clone(kernel),
+            pool: pool.clone(),
+            seed: run.manifest.identity.seed,
+            grid,
+        });
         for shard in 0..segment.shards {
             let number = segment.first_shard + shard;
             let place = Place {
@@ -55,7 +69,7 @@ pub async fn verify<K: Kernel>(
                 blocks: grid.shard(shard, segment.shards),
             };
             let content = reader.read(inventory.names_of(number), &place).await?;
-            let source = content.sources.first().copied();
+            let has_holes = !holes(&content.nodes, place.blocks.clone()).is_empty();
             let rows: Vec<Node<K::Tally>> = match depth {
                 Depth::Rows => content.nodes,
                 Depth::Witnesses => content
@@ -68,56 +82,107 @@ pub async fn verify<K: Kernel>(
             verified.shards += u64::from(!rows.is_empty());
             verified.rows += rows.len() as u64;
             verified.blocks += rows.iter().map(|row| 1u64 << row.level).sum::<u64>();
-            let (kernel, pool) = (Arc::clone(kernel), pool.clone());
-            let seed = run.manifest.identity.seed;
-            let different = tokio::task::spawn_blocking(move || {
-                rows.into_iter().find_map(|row| {
-                    repeat_differs(&*kernel, seed, grid, &pool, &row).map(|how| (how, row.blocks()))
-                })
-            })
-            .await
-            .unwrap_or_else(|failed| std::panic::resume_unwind(failed.into_panic()));
-            if let Some((how, blocks)) = different {
-                return Err(Error::Differ {
-                    left: source
-                        .map_or_else(String::new, |name| format!("{}/{}", run.uri(), name.key())),
-                    right: how,
-                    blocks,
-                });
+            verified.missing_shards += u64::from(has_holes);
+            verified.invalid_partials += content.invalid.len() as u64;
+            if let Some(different) = repeat.first_difference(rows).await {
+                return Err(
+                    blame(run, &reader, &repeat, &content.sources, &place, different).await?,
+                );
             }
         }
     }
     Ok(verified)
 }
 
-/// Runs a row's blocks again; none where they give the same bits, else what gave others.
-fn repeat_differs<K: Kernel>(
-    kernel: &K,
+/// A row whose repeat was another one: its blocks, and what gave them.
+struct Different {
+    blocks: Range<u64>,
+    how: String,
+}
+
+/// Says which partial has what is different. A row may be merged from several partials, or stand in all
+/// of them; so each is looked at alone.
+async fn blame<K: Kernel>(
+    run: &StoredRun,
+    reader: &ShardReader<K::Tally>,
+    repeat: &Arc<Repeat<K>>,
+    sources: &[PartialName],
+    place: &Place,
+    different: Different,
+) -> Result<Error, Error> {
+    let is_inside = |row: &Node<K::Tally>| {
+        let blocks = row.blocks();
+        different.blocks.start <= blocks.start && blocks.end <= different.blocks.end
+    };
+    for name in sources {
+        let alone = reader.read(&[*name], place).await?;
+        let rows = alone.nodes.into_iter().chain(alone.witnesses);
+        if let Some(different) = repeat
+            .first_difference(rows.filter(is_inside).collect())
+            .await
+        {
+            return Ok(Error::Differ {
+                left: format!("{}/{}", run.uri(), name.key()),
+                right: different.how,
+                blocks: different.blocks,
+            });
+        }
+    }
+    // Each was the same this time: the kernel gives what it likes.
+    Ok(Error::Differ {
+        left: run.uri(),
+        right: different.how,
+        blocks: different.blocks,
+    })
+}
+
+/// What rows are a function of, to run them again.
+struct Repeat<K> {
+    kernel: Arc<K>,
+    pool: Pool,
     seed: u64,
     grid: Grid,
-    pool: &Pool,
-    row: &Node<K::Tally>,
-) -> Option<String> {
-    let again = if row.level == 0 {
-        run_block(kernel, seed, &grid, row.first_block).map(|node| vec![node])
-    } else {
-        let frontier = Frontier::new();
-        let work = Work {
-            kernel,
-            seed,
-            grid,
-            blocks: &[row.blocks()],
-            // However many fail: that there are as many as before is what is compared.
-            allowed_failures: u64::MAX,
-            failed_before: &[],
+}
+
+impl<K: Kernel> Repeat<K> {
+    async fn first_difference(self: &Arc<Self>, rows: Vec<Node<K::Tally>>) -> Option<Different> {
+        let repeat = Arc::clone(self);
+        tokio::task::spawn_blocking(move || {
+            rows.into_iter().find_map(|row| {
+                repeat.differs(&row).map(|how| Different {
+                    blocks: row.blocks(),
+                    how,
+                })
+            })
+        })
+        .await
+        .unwrap_or_else(|failed| std::panic::resume_unwind(failed.into_panic()))
+    }
+
+    /// Runs a row's blocks again; none where they give the same bits, else what gave others.
+    fn differs(&self, row: &Node<K::Tally>) -> Option<String> {
+        let again = if row.level == 0 {
+            run_block(&*self.kernel, self.seed, &self.grid, row.first_block).map(|node| vec![node])
+        } else {
+            let frontier = Frontier::new();
+            let work = Work {
+                kernel: &*self.kernel,
+                seed: self.seed,
+                grid: self.grid,
+                blocks: &[row.blocks()],
+                // However many fail: that there are as many as before is what is compared.
+                allowed_failures: u64::MAX,
+                failed_before: &[],
+            };
+            engine::run(&work, &self.pool, &frontier, &Control::new())
+                .map(|_| frontier.into_nodes())
         };
-        engine::run(&work, pool, &frontier, &Control::new()).map(|_| frontier.into_nodes())
-    };
-    match again.as_deref() {
-        Ok([again]) if node_digest(again) == node_digest(row) => None,
-        Ok(_) => Some("a repeat on this machine".to_owned()),
-        Err(failure) => Some(format!(
-            "a repeat on this machine, which failed ({failure}),"
-        )),
+        match again.as_deref() {
+            Ok([again]) if node_digest(again) == node_digest(row) => None,
+            Ok(_) => Some("a repeat on this machine".to_owned()),
+            Err(failure) => Some(format!(
+                "a repeat on this machine, which failed ({failure}),"
+            )),
+        }
     }
 }

@@ -9,7 +9,7 @@
 mod walk;
 mod write;
 
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
@@ -92,10 +92,16 @@ impl Store for Directory {
     }
 }
 
-/// The bytes of one file, which need not lie in a store nor have a key for a name.
-pub(crate) async fn read_file(path: PathBuf) -> Result<Bytes, Error> {
-    blocking(move || match std::fs::read(&path) {
-        Ok(bytes) => Ok(bytes.into()),
+/// The bytes of one file, which need not lie in a store nor have a key for a name; of at most `limit`, if there is one.
+pub(crate) async fn read_file(path: PathBuf, limit: Option<u64>) -> Result<Bytes, Error> {
+    blocking(move || match read_up_to(&path, limit) {
+        Ok(bytes) => match limit {
+            Some(limit_bytes) if bytes.len() as u64 > limit_bytes => Err(Error::TooLarge {
+                target: path.display().to_string(),
+                limit_bytes,
+            }),
+            Some(_) | None => Ok(bytes.into()),
+        },
         Err(error) if error.kind() == ErrorKind::NotFound => {
             let name = path
                 .file_name()
@@ -110,6 +116,17 @@ pub(crate) async fn read_file(path: PathBuf) -> Result<Bytes, Error> {
         Err(error) => Err(Error::io("read", &path, error)),
     })
     .await
+}
+
+/// One byte more than the limit, where there is more: it shows that the file is longer, however long it is.
+fn read_up_to(path: &Path, limit: Option<u64>) -> std::io::Result<Vec<u8>> {
+    let Some(limit) = limit else {
+        return std::fs::read(path);
+    };
+    let mut bytes = Vec::new();
+    let file = std::fs::File::open(path)?;
+    file.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// Whether a path that answers so holds no object: nothing there, or a directory there or a file on the way.

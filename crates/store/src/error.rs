@@ -79,6 +79,15 @@ pub enum Error {
         bucket: String,
     },
 
+    /// The object is longer than the caller takes.
+    #[error("{target} is longer than {limit_bytes} bytes")]
+    TooLarge {
+        /// Which object.
+        target: String,
+        /// How long it may be.
+        limit_bytes: u64,
+    },
+
     /// The store did not answer in time. What was being written may have been.
     #[error("{action} of {target} got no answer within {after:?}; try again, or allow more time")]
     Timeout {
@@ -146,7 +155,8 @@ impl Error {
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         match self {
-            Self::Timeout { .. } | Self::Unavailable { .. } | Self::Io { .. } => true,
+            Self::Timeout { .. } | Self::Unavailable { .. } => true,
+            Self::Io { cause, .. } => !needs_another_path(cause),
             Self::Other { is_retryable, .. } => *is_retryable,
             Self::NotFound { .. }
             | Self::BadKey { .. }
@@ -155,6 +165,7 @@ impl Error {
             | Self::NoCredentials { .. }
             | Self::NoRegion { .. }
             | Self::NoBucket { .. }
+            | Self::TooLarge { .. }
             | Self::Unsupported { .. } => false,
         }
     }
@@ -176,6 +187,15 @@ impl Error {
             },
         }
     }
+}
+
+/// Whether the path is at fault: what stands there, or how it is spelt, is no matter of time.
+fn needs_another_path(cause: &std::io::Error) -> bool {
+    use std::io::ErrorKind;
+    matches!(
+        cause.kind(),
+        ErrorKind::IsADirectory | ErrorKind::NotADirectory | ErrorKind::InvalidFilename
+    )
 }
 
 /// What a person can do about it, where the system's own words do not say.
@@ -211,6 +231,18 @@ mod tests {
             "{text}"
         );
         assert!(error.is_retryable());
+    }
+
+    #[test]
+    fn a_path_that_cannot_be_is_not_worth_a_retry() {
+        for kind in [
+            ErrorKind::IsADirectory,
+            ErrorKind::NotADirectory,
+            ErrorKind::InvalidFilename,
+        ] {
+            let error = Error::io("write", Path::new("/data/x"), kind.into());
+            assert!(!error.is_retryable(), "{error}");
+        }
     }
 
     #[test]

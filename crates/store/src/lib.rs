@@ -36,7 +36,7 @@ mod store;
 pub use crate::directory::Directory;
 pub use crate::error::Error;
 pub use crate::memory::Memory;
-pub use crate::open::{open, read};
+pub use crate::open::{open, read, read_at_most, split_last};
 pub use crate::options::Options;
 pub use crate::prefixed::Prefixed;
 pub use crate::probe::honours_put_if_absent;

@@ -26,10 +26,35 @@ pub async fn open(uri: &str, options: &Options) -> Result<Arc<dyn Store>, Error>
 /// # Errors
 /// [`Error::NotFound`] if there is none, and what [`open`] and [`Store::get`] report.
 pub async fn read(uri: &str, options: &Options) -> Result<Bytes, Error> {
+    read_up_to(uri, None, options).await
+}
+
+/// The same of what has at most `limit_bytes`; of what is longer, no more is read or held than that.
+///
+/// # Errors
+/// [`Error::TooLarge`] if it is longer, and what [`read`] reports.
+pub async fn read_at_most(uri: &str, limit_bytes: u64, options: &Options) -> Result<Bytes, Error> {
+    read_up_to(uri, Some(limit_bytes), options).await
+}
+
+async fn read_up_to(uri: &str, limit: Option<u64>, options: &Options) -> Result<Bytes, Error> {
     match Location::parse(uri)? {
-        Location::Path(path) => crate::directory::read_file(path.into()).await,
+        Location::Path(path) => crate::directory::read_file(path.into(), limit).await,
         Location::S3 { key: "", .. } => Err(bad(uri, "it names a bucket and no object")),
-        Location::S3 { bucket, key } => s3::read(uri, bucket, key, options).await,
+        Location::S3 { bucket, key } => s3::read(uri, bucket, key, limit, options).await,
+    }
+}
+
+/// Splits a path or URI before its last segment: what lies in a store from the store. Slashes at the end mean
+/// nothing. Without a store it is the segment alone.
+#[must_use]
+pub fn split_last(uri: &str) -> (Option<&str>, &str) {
+    let uri = uri.trim_end_matches('/');
+    match uri.rsplit_once('/') {
+        // The root directory has no name before its slash.
+        Some(("", last)) => (Some("/"), last),
+        Some((store, last)) => (Some(store), last),
+        None => (None, uri),
     }
 }
 
@@ -104,9 +129,11 @@ mod s3 {
         _: &str,
         bucket: &str,
         key: &str,
+        limit: Option<u64>,
         options: &Options,
     ) -> Result<Bytes, Error> {
-        S3::open(bucket, "", options).await?.get_object(key).await
+        let bucket = S3::open(bucket, "", options).await?;
+        bucket.get_object(key, limit).await
     }
 }
 
@@ -127,7 +154,13 @@ mod s3 {
         Err(bad(uri, REASON))
     }
 
-    pub(super) async fn read(uri: &str, _: &str, _: &str, _: &Options) -> Result<Bytes, Error> {
+    pub(super) async fn read(
+        uri: &str,
+        _: &str,
+        _: &str,
+        _: Option<u64>,
+        _: &Options,
+    ) -> Result<Bytes, Error> {
         Err(bad(uri, REASON))
     }
 }
@@ -219,6 +252,40 @@ mod tests {
                 .unwrap_err()
                 .to_string()
                 .contains("directory")
+        );
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn what_is_too_long_is_not_read_to_its_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x").display().to_string();
+        std::fs::write(&path, "1234").unwrap();
+        let options = Options::default();
+        assert_eq!(read_at_most(&path, 4, &options).await.unwrap(), "1234");
+        for (path, limit) in [(path.as_str(), 3), ("/dev/zero", 1 << 20)] {
+            let error = read_at_most(path, limit, &options).await.unwrap_err();
+            assert!(
+                matches!(&error, Error::TooLarge { limit_bytes, .. } if *limit_bytes == limit),
+                "{error}"
+            );
+            assert!(!error.is_retryable());
+        }
+    }
+
+    #[test]
+    fn the_last_part_is_the_name() {
+        assert_eq!(split_last("demo"), (None, "demo"));
+        assert_eq!(split_last("demo/"), (None, "demo"));
+        assert_eq!(split_last("./runs/demo/"), (Some("./runs"), "demo"));
+        assert_eq!(split_last("/demo"), (Some("/"), "demo"));
+        assert_eq!(
+            split_last("s3://bucket/demo"),
+            (Some("s3://bucket"), "demo")
+        );
+        assert_eq!(
+            split_last("s3://bucket/a/b/demo"),
+            (Some("s3://bucket/a/b"), "demo")
         );
     }
 

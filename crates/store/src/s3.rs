@@ -84,8 +84,12 @@ impl S3 {
         })
     }
 
-    /// The object with exactly this name, which need not be a key of ours.
-    pub(crate) async fn get_object(&self, name: &str) -> Result<Bytes, Error> {
+    /// The object with exactly this name, which need not be a key of ours; of at most `limit` bytes, if there is one.
+    pub(crate) async fn get_object(
+        &self,
+        name: &str,
+        limit_bytes: Option<u64>,
+    ) -> Result<Bytes, Error> {
         let start = Instant::now();
         let mut limit = self.limits.operation(0);
         let attempted = self.attempted("s3:GetObject", name);
@@ -106,6 +110,15 @@ impl S3 {
             let length = answer
                 .content_length()
                 .and_then(|length| u64::try_from(length).ok());
+            if let Some(limit_bytes) = limit_bytes
+                && length > Some(limit_bytes)
+            {
+                // The body is on its way, and is dropped with the connection.
+                return Err(Error::TooLarge {
+                    target: format!("s3://{}/{name}", self.bucket),
+                    limit_bytes,
+                });
+            }
             limit = limit.max(self.limits.operation(length.unwrap_or(0)));
             let left = limit.saturating_sub(start.elapsed());
             match tokio::time::timeout(left, answer.body.collect()).await {
@@ -163,7 +176,7 @@ impl S3 {
             };
             match failure.status {
                 // Something is there: another's object, or our own whose answer was lost before the SDK asked again.
-                Some(412) => match self.get_object(name).await {
+                Some(412) => match self.get_object(name, None).await {
                     Ok(there) => return Ok(Placed::found(there, bytes)),
                     // It was deleted before it could be read, so the key is free again.
                     Err(Error::NotFound { .. }) => "what was there is gone".clone_into(&mut last),
@@ -217,7 +230,7 @@ impl Store for S3 {
     }
 
     async fn get(&self, key: &str) -> Result<Bytes, Error> {
-        self.get_object(&self.name(key)?).await
+        self.get_object(&self.name(key)?, None).await
     }
 
     async fn list(&self, prefix: &str) -> Result<Vec<Entry>, Error> {

@@ -5,7 +5,7 @@ use std::fs;
 
 use croupier_tests::s3::{BUCKET, S3Server};
 
-use super::{fresh, option, pi};
+use super::{fresh, kernel, option, pi};
 
 const PLAN: &str = "--samples 20000 --block 1024 --seed 7";
 
@@ -228,6 +228,27 @@ fn a_manifest_that_is_no_json_or_is_newer() {
     // Which mends it.
     pi(&here).call(&format!("plan {PLAN} --name demo")).exits(0);
     pi(&here).call("status --run demo").exits(0);
+}
+
+#[test]
+fn a_kernel_that_can_not_be_called_so() {
+    let here = fresh();
+    for verb in ["", "run --samples 10", "ls", "--help"] {
+        kernel!("misnamed", here)
+            .call(verb)
+            .is_refused(&["\"a name\"", "NAME", "hyphens"]);
+    }
+}
+
+#[test]
+fn one_sample_of_a_kernel_that_has_only_blocks() {
+    let here = fresh();
+    let kernel = kernel!("block-loop", here);
+    kernel.call("--samples 100 --seed 7").exits(0);
+    kernel
+        .call("replay --sample 20")
+        .is_refused(&["--sample 20", "replay its block, 1"]);
+    kernel.call("replay --block 1").exits(0);
 }
 
 #[test]

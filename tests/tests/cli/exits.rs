@@ -33,6 +33,46 @@ fn one_is_worth_a_retry() {
     said.says(&["error: ", "try again later"]);
 }
 
+/// A server that takes calls and never answers.
+#[test]
+fn one_comes_within_the_time_that_the_store_is_given() {
+    let here = fresh();
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = format!("http://{}", silent.local_addr().unwrap());
+    let patient = pi(&here)
+        .with("AWS_ENDPOINT_URL", endpoint)
+        .with("AWS_REGION", "eu-west-1")
+        .with("AWS_ACCESS_KEY_ID", "any")
+        .with("AWS_SECRET_ACCESS_KEY", "any")
+        .with("NO_PROXY", "*");
+    for call in [
+        "plan --kwargs s3://bucket/p.json",
+        "ls --store s3://bucket/runs",
+    ] {
+        let said = patient.call(&format!("{call} --store-timeout 300ms"));
+        said.exits(1).says(&["no answer within 300ms"]);
+    }
+}
+
+/// What could not be printed was not done.
+#[cfg(target_os = "linux")]
+#[test]
+fn one_is_a_result_that_can_not_be_written() {
+    let here = fresh();
+    pi(&here).call(PLAN).exits(0);
+    let shell = Program::new("/bin/sh", here.path());
+    let pi = pi(&here);
+    let pi = pi.file().to_str().unwrap();
+    for verb in ["reduce", "ls --json", "verify", "--help", "--version"] {
+        let full = shell.call_with(&["-c", &format!("{pi} {verb} >/dev/full")]);
+        assert_eq!(full.code(), Some(1), "{full}");
+        assert!(full.stderr.contains("error: the output"), "{full}");
+        // Who closes a pipe has read enough.
+        let closed = shell.call_with(&["-c", &format!("{pi} {verb} | true")]);
+        assert!(!closed.stderr.contains("error"), "{closed}");
+    }
+}
+
 #[test]
 fn three_is_a_result_that_the_policy_refuses() {
     let here = fresh();
@@ -142,6 +182,24 @@ fn five_is_foreign_by_partial_kernel_or_build() {
             "european-option",
         ]);
     }
+    // The same one, that would draw otherwise: it may merge what there is, and not add to it.
+    pi(&here)
+        .call("plan --samples 5000 --block 1024 --seed 7 --name older")
+        .exits(0);
+    let manifest = here.path().join("croupier-runs/older/manifest.json");
+    let text = fs::read_to_string(&manifest).unwrap();
+    let older = text.replace("\"libm\": \"0.", "\"libm\": \"older 0.");
+    assert_ne!(older, text);
+    fs::write(&manifest, older).unwrap();
+    pi(&here).call("reduce --run older").exits(3);
+    for verb in ["shard --shard 0", "verify", "replay --block 0"] {
+        pi(&here)
+            .call(&format!("{verb} --run older"))
+            .exits(5)
+            .says(&["libm"]);
+    }
+    fs::remove_dir_all(manifest.parent().unwrap()).unwrap();
+
     // Another build of the same one.
     let file = here.path().join("rebuilt");
     let mut bytes = fs::read(pi(&here).file()).unwrap();

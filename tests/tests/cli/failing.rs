@@ -126,6 +126,31 @@ fn so_many_may_fail_and_are_dropped_counted_and_listed() {
     }
 }
 
+#[test]
+fn a_kernel_that_panics_outside_its_samples_is_refused_or_has_failed() {
+    let here = fresh();
+    let kernel = kernel!("block-loop", here);
+    for method in ["validate", "prepare", "domain"] {
+        let panics = format!("plan --samples 100 --seed 7 --panic-in {method}");
+        let bug = format!("a bug in {method}");
+        kernel.call(&panics).is_refused(&["panicked at ", &bug]);
+    }
+    for method in ["tally", "estimates"] {
+        let name = format!("--name {method} --panic-in {method}");
+        kernel
+            .call(&format!("plan --samples 100 --seed 7 {name}"))
+            .exits(0);
+        let replayed = kernel.call(&format!("replay --block 1 --run {method}"));
+        let replayed = replayed.exits(6);
+        let bug = format!("a bug in {method}");
+        assert!(replayed.stdout.contains(&bug), "{replayed}");
+    }
+    kernel
+        .call("shard --shard 0 --run tally")
+        .exits(6)
+        .says(&["a bug in tally"]);
+}
+
 /// Each shard may have as many as the run; together they may not.
 #[test]
 fn more_than_may_fail_over_all_shards_is_refused_by_the_reducer() {

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use croupier_tests::program::{Ended, Program};
+use croupier_tests::s3::S3Server;
 use serde_json::{Value, json};
 
 use super::{fresh, kernel, option, pi};
@@ -38,7 +39,7 @@ fn flags_go_before_json_before_the_environment_before_the_default() {
     let expected =
         json!({"spot": 80.0, "strike": 91.5, "rate": -0.01, "volatility": 0.2, "maturity": 1.0});
     assert_eq!(found, expected);
-    // The alias that an older form of the flag had.
+    // The same flag by its other name.
     let found = planned(&environment, "--s3uri-kwargs kwargs.json");
     assert_eq!(found["rate"], -0.025);
 }
@@ -154,6 +155,23 @@ fn json_that_is_not_parameters_is_refused_with_its_place() {
     option(&here)
         .call(&format!("{PLAN} --kwargs nowhere.json"))
         .is_refused(&["nowhere.json"]);
+    #[cfg(target_os = "linux")]
+    option(&here)
+        .call(&format!("{PLAN} --kwargs /dev/zero"))
+        .is_refused(&["/dev/zero is longer than 1048576 bytes"]);
+    let server = S3Server::start();
+    server.put("kwargs.json", vec![b' '; (1 << 20) + 1]);
+    let uri = server.uri("kwargs.json");
+    option(&here)
+        .with_s3(&server)
+        .call(&format!("{PLAN} --kwargs {uri}"))
+        .is_refused(&[&uri, "longer than 1048576 bytes"]);
+    server.put(
+        "kwargs.json",
+        bytes::Bytes::from_static(b"{\"spot\": 12.5}"),
+    );
+    let read = planned(&option(&here).with_s3(&server), &format!("--kwargs {uri}"));
+    assert_eq!(read["spot"], 12.5);
 }
 
 #[test]

@@ -15,8 +15,11 @@ fn the_choice_and_its_source_are_printed_and_recorded() {
         .with("RAYON_NUM_THREADS", "2")
         .with("SLURM_CPUS_PER_TASK", "5");
     let slurm = pi(&here).with("SLURM_CPUS_PER_TASK", "5");
+    let own = both.clone().with("CROUPIER_THREADS", "4");
     for (name, program, flags, threads, source) in [
         ("a", &both, "--threads 3", 3, "--threads=3"),
+        ("e", &own, "", 4, "CROUPIER_THREADS=4"),
+        ("f", &own, "--threads 3", 3, "--threads=3"),
         ("b", &both, "", 2, "RAYON_NUM_THREADS=2"),
         ("c", &slurm, "", 5, "SLURM_CPUS_PER_TASK=5"),
     ] {

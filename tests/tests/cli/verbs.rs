@@ -88,7 +88,7 @@ fn a_run_by_hand_over_an_array() {
     assert_eq!(status["missing"], serde_json::json!([1, 3]));
     let status = pi(&here).call("status").exits(0);
     assert!(
-        status.stdout.contains("missing 1, 3") || status.stdout.contains("1, 3"),
+        status.stdout.ends_with("\nmissing shards 1, 3\n"),
         "{status}"
     );
 
@@ -183,6 +183,62 @@ fn rm_wants_to_be_sure() {
         Some(2),
         "what to remove is never guessed"
     );
+    // What an interrupted removal leaves can be removed.
+    let other = here.path().join("croupier-runs/other");
+    fs::remove_dir_all(other.join("segments")).unwrap();
+    let asked = pi(&here).call("rm --run other --json").exits(0).json();
+    assert_eq!(
+        asked["run"],
+        other.canonicalize().unwrap().to_str().unwrap()
+    );
+    pi(&here)
+        .call("rm --run croupier-runs/other/ --yes")
+        .exits(0);
+    pi(&here)
+        .call("rm --run other --yes")
+        .is_refused(&["no run", "other"]);
+    assert!(!other.exists());
+}
+
+#[test]
+fn verify_says_what_it_could_not_compare() {
+    let here = fresh();
+    pi(&here).call(&format!("{PLAN} --shards 4")).exits(0);
+    let whole = pi(&here).call("verify --deep").exits(0);
+    assert_eq!(whole.stdout.lines().count(), 1, "{whole}");
+    let partials = here.path().join("croupier-runs/demo/partials");
+    let mut files: Vec<_> = fs::read_dir(&partials)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    files.sort();
+    fs::remove_file(&files[0]).unwrap();
+    fs::write(&files[1], "?").unwrap();
+    let said = pi(&here).call("verify").exits(0);
+    for part in [
+        "of 2 shards, run again",
+        "2 of 4 shards, of which blocks are missing",
+        "1 damaged partials",
+    ] {
+        assert!(said.stdout.contains(part), "{said}");
+    }
+    let report = pi(&here).call("verify --json").exits(0).json();
+    assert_eq!(
+        (&report["missing"], &report["invalid"]),
+        (&2.into(), &1.into())
+    );
+    for file in &files[2..] {
+        fs::write(file, "?").unwrap();
+    }
+    pi(&here)
+        .call("verify")
+        .is_refused(&["nothing could be verified", "damaged (3 of them)"]);
+    for file in &files[1..] {
+        fs::remove_file(file).unwrap();
+    }
+    pi(&here)
+        .call("verify")
+        .is_refused(&["nothing could be verified", "no partials yet"]);
 }
 
 #[test]
@@ -238,7 +294,7 @@ fn a_sample_that_the_result_names_can_be_replayed_alone() {
     slab.call("--samples 4000 --block 512 --seed 7 --absorption 0.01 --name demo")
         .exits(0);
     let uri = here.path().join("croupier-runs/demo");
-    let results = Results::<Fates>::open(uri.to_str().unwrap()).unwrap();
+    let results = Results::<Fates>::open(&format!("{}/", uri.display())).unwrap();
     let most = results.tally.most_collisions.max().unwrap();
     let alone = slab.call(&format!("replay --sample {} --json", most.sample));
     let alone = alone.exits(0).json();

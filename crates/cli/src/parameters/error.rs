@@ -1,21 +1,11 @@
 //! What can be wrong with parameters.
 
-use std::io;
-
 use thiserror::Error;
 
 /// Why parameters were refused.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ParametersError {
-    /// The file could not be read.
-    #[error("cannot read parameters from {file}: {source}")]
-    Unreadable {
-        /// The file.
-        file: String,
-        /// Why.
-        source: io::Error,
-    },
     /// The file is longer than parameters are.
     #[error(
         "{file} is longer than {limit_bytes} bytes: what is that large is an input, not a parameter"

@@ -2,9 +2,6 @@
 //! each. `serde_json::Value` keeps none of these.
 
 use std::fmt;
-use std::fs::File;
-use std::io::Read;
-use std::path::Path;
 
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
@@ -29,24 +26,7 @@ pub(super) struct Entry<'t> {
 }
 
 impl JsonText {
-    /// Reads a file of at most [`MOST_BYTES`].
-    ///
-    /// # Errors
-    /// It cannot be read, is longer, or is not UTF-8.
-    pub fn read(path: &Path) -> Result<Self, ParametersError> {
-        let file = path.display().to_string();
-        let mut bytes = Vec::new();
-        // One byte more than allowed shows that it is longer, however long it is.
-        File::open(path)
-            .and_then(|opened| opened.take(MOST_BYTES + 1).read_to_end(&mut bytes))
-            .map_err(|source| ParametersError::Unreadable {
-                file: file.clone(),
-                source,
-            })?;
-        Self::from_bytes(file, bytes)
-    }
-
-    /// A text from elsewhere; `file` is what errors call it.
+    /// A text; `file` is what errors call it.
     ///
     /// # Errors
     /// It is longer than [`MOST_BYTES`], or is not UTF-8.

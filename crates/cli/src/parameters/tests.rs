@@ -373,25 +373,6 @@ fn what_is_too_large_or_no_text_is_refused() {
 }
 
 #[test]
-fn files_are_read_up_to_the_limit() {
-    let own = JsonText::read(
-        std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("Cargo.toml")
-            .as_path(),
-    );
-    assert!(own.is_ok_and(|json| json.file.ends_with("Cargo.toml")));
-    let missing =
-        JsonText::read(std::path::Path::new("/no/such/p.json")).map_err(|error| error.to_string());
-    assert!(missing.is_err_and(|text| text.contains("/no/such/p.json")));
-    #[cfg(target_os = "linux")]
-    {
-        let endless =
-            JsonText::read(std::path::Path::new("/dev/zero")).map_err(|error| error.to_string());
-        assert!(endless.is_err_and(|text| text.contains("longer than")));
-    }
-}
-
-#[test]
 fn a_flag_can_be_peeked_at_while_others_are_missing_or_wrong() -> Result<(), ParametersError> {
     let arguments = ["option", "run", "--name", "n", "--steps", "x"].map(OsString::from);
     let matches = peek(&program(), &arguments)?;

@@ -26,6 +26,6 @@ pub(crate) async fn cancel(flags: &CancelVerb) -> Result<Exit, CliError> {
             "{} is stopped since {}: {}\nits workers see it at their next checkpoint and publish what they have; `retry` goes on with it",
             report.run, report.at, report.reason
         )
-    });
+    })?;
     Ok(Exit::Done)
 }

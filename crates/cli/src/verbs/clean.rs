@@ -39,6 +39,6 @@ pub(crate) async fn clean(kind: &dyn Kind, flags: &CleanVerb) -> Result<Exit, Cl
             }
             text
         }
-    });
+    })?;
     Ok(Exit::Done)
 }

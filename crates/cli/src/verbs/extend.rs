@@ -41,6 +41,6 @@ pub(crate) async fn extend(flags: &ExtendVerb) -> Result<Exit, CliError> {
             report.first_shard,
             report.first_shard + report.shards - 1
         )
-    });
+    })?;
     Ok(Exit::Done)
 }

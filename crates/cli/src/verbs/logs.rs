@@ -31,7 +31,7 @@ pub(crate) async fn logs(flags: &LogsVerb) -> Result<Exit, CliError> {
         }
         let texts: Vec<String> = report.attempts.iter().map(text).collect();
         texts.join("\n\n")
-    });
+    })?;
     Ok(Exit::Done)
 }
 

@@ -46,6 +46,6 @@ pub(crate) async fn ls(flags: &LsVerb) -> Result<Exit, CliError> {
                 )
             })
             .collect()
-    });
+    })?;
     Ok(Exit::Done)
 }

@@ -55,7 +55,7 @@ pub(crate) async fn plan(
                 "\nit was there already, and is the same"
             }
         )
-    });
+    })?;
     Ok(Exit::Done)
 }
 

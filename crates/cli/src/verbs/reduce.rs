@@ -31,7 +31,7 @@ pub(crate) async fn print_reduced(
     let reduced = kind.reduce(run, options).await?;
     show::print(json, &reduced.report, |report| {
         show::report(report, reduced.uri.as_deref())
-    });
+    })?;
     show::warn(&reduced.report.warnings);
     Ok(match reduced.verdict {
         Verdict::Accepted => Exit::Done,

@@ -1,5 +1,6 @@
 //! `replay`: runs one block or one sample again, and shows what it gives.
 
+use croupier_compute::engine::ReplayError;
 use croupier_compute::{Estimates, Grid};
 use croupier_run::EstimateReport;
 use serde::Serialize;
@@ -45,14 +46,13 @@ pub(crate) async fn replay(kind: &dyn Kind, flags: &ReplayVerb) -> Result<Exit, 
     let mut failed = Vec::new();
     let mut estimates = Estimates::new(identity.kernel.clone(), 0.95);
     match flags.sample {
-        Some(sample) => {
-            let replayed = kernel.replay_sample(seed, &grid, sample, &mut estimates);
-            failed.extend(
-                replayed
-                    .err()
-                    .map(|failure| format!("sample {sample} (block {block}): {failure}")),
-            );
-        }
+        Some(sample) => match kernel.replay_sample(seed, &grid, sample, &mut estimates) {
+            Ok(()) => {}
+            Err(error @ ReplayError::NoSampleMethod { .. }) => {
+                return Err(CliError::Usage(format!("--sample {sample}: {error}")));
+            }
+            Err(failure) => failed.push(format!("sample {sample} (block {block}): {failure}")),
+        },
         None => match kernel.replay_block(seed, &grid, block, &mut estimates) {
             Ok(samples) => failed.extend(samples.iter().map(|one| {
                 format!(
@@ -73,7 +73,7 @@ pub(crate) async fn replay(kind: &dyn Kind, flags: &ReplayVerb) -> Result<Exit, 
     };
     show::print(flags.show.json, &report, |report| {
         format!("{}{}", show::tally(&estimates), report.failed.join("\n"))
-    });
+    })?;
     Ok(if report.failed.is_empty() {
         Exit::Done
     } else {

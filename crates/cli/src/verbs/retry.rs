@@ -72,7 +72,7 @@ pub(crate) async fn retry(flags: &RetryVerb, arguments: &[OsString]) -> Result<E
             ));
         }
         text
-    });
+    })?;
     Ok(Exit::Done)
 }
 

@@ -15,10 +15,11 @@ struct Removed {
 }
 
 pub(crate) async fn rm(flags: &RmVerb) -> Result<Exit, CliError> {
-    let run = run_uri::open_named(&flags.run, &flags.store).await?;
-    let objects = croupier_run::remove(&run, flags.yes).await?;
+    // Not opened: what is left of an interrupted removal, or is damaged, must be removable too.
+    let (store, name) = run_uri::named(&flags.run, &flags.store).await?;
+    let objects = croupier_run::remove(&store, name, flags.yes).await?;
     let report = Removed {
-        run: run.uri(),
+        run: format!("{}/{name}", store.uri().trim_end_matches('/')),
         objects,
         removed: flags.yes,
     };
@@ -32,6 +33,6 @@ pub(crate) async fn rm(flags: &RmVerb) -> Result<Exit, CliError> {
                 report.run
             )
         }
-    });
+    })?;
     Ok(Exit::Done)
 }

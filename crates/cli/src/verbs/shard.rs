@@ -102,7 +102,7 @@ pub(crate) async fn shard(
             ),
         };
         format!("shard {} of {}: {done}", report.shard, report.run)
-    });
+    })?;
     Ok(Exit::Done)
 }
 

@@ -44,7 +44,7 @@ pub(crate) async fn status(flags: &StatusVerb) -> Result<Exit, CliError> {
     let mut run = run_uri::open_run(&flags.run).await?;
     loop {
         let survey = run.survey().await?;
-        show::print(flags.show.json, &report(&run, &survey), text);
+        show::print(flags.show.json, &report(&run, &survey), text)?;
         let goes_on = !survey.is_done()
             && survey.count(Standing::Running) + survey.count(Standing::Waiting) > 0;
         if !flags.watch || !goes_on {

@@ -16,6 +16,10 @@ struct VerifyReport {
     shards: u64,
     rows: u64,
     blocks: u64,
+    /// Shards of which a block is in no valid partial.
+    missing: u64,
+    /// Damaged partials.
+    invalid: u64,
 }
 
 pub(crate) async fn verify(kind: &dyn Kind, flags: &VerifyVerb) -> Result<Exit, CliError> {
@@ -28,8 +32,17 @@ pub(crate) async fn verify(kind: &dyn Kind, flags: &VerifyVerb) -> Result<Exit, 
     };
     let verified = kernel.verify(&run, depth).await?;
     if verified.rows == 0 {
+        let why = match (verified.invalid_partials, depth) {
+            (0, Depth::Witnesses) if verified.missing_shards < u64::from(run.shards()) => {
+                "its partials keep no single block: pass --deep".to_owned()
+            }
+            (0, _) => "it has no partials yet".to_owned(),
+            (invalid, _) => {
+                format!("its partials are damaged ({invalid} of them): `reduce` names them")
+            }
+        };
         return Err(CliError::Usage(format!(
-            "run {} has no partials yet: there is nothing to verify",
+            "of run {} nothing could be verified: {why}",
             run.uri()
         )));
     }
@@ -38,13 +51,29 @@ pub(crate) async fn verify(kind: &dyn Kind, flags: &VerifyVerb) -> Result<Exit, 
         shards: verified.shards,
         rows: verified.rows,
         blocks: verified.blocks,
+        missing: verified.missing_shards,
+        invalid: verified.invalid_partials,
     };
     show::print(flags.show.json, &report, |report| {
-        format!(
+        let mut text = format!(
             "the same bits: {} blocks of {} shards, run again on one thread",
             format_count(report.blocks),
             report.shards
-        )
-    });
+        );
+        if report.missing > 0 {
+            text.push_str(&format!(
+                "\nincomplete: {} of {} shards, of which blocks are missing",
+                report.missing,
+                run.shards()
+            ));
+        }
+        if report.invalid > 0 {
+            text.push_str(&format!(
+                "\nNOT COMPARED: {} damaged partials, which `reduce` names",
+                report.invalid
+            ));
+        }
+        text
+    })?;
     Ok(Exit::Done)
 }

@@ -59,13 +59,13 @@ pub fn run_block<K: Kernel>(
 ///
 /// # Errors
 ///
-/// How the sample failed; or that the kernel has no method for one sample.
+/// Where the sample failed; where the kernel has no method for one sample.
 pub fn replay_sample<K: Kernel>(
     kernel: &K,
     seed: u64,
     grid: &Grid,
     sample: u64,
-) -> Result<K::Tally, Failure> {
+) -> Result<K::Tally, ReplayError> {
     let block = grid.block_length.block_of(sample);
     let mut stream = Stream::new(seed);
     start(kernel, block, &mut stream);
@@ -73,16 +73,29 @@ pub fn replay_sample<K: Kernel>(
         StreamPer::Block => grid.samples_of(block).start,
         StreamPer::Sample => sample,
     };
-    let mut outcome = Ok(kernel.tally());
-    for at in first..=sample {
-        outcome = probe(kernel, block, at, &mut stream);
+    for before in first..sample {
+        // However it went: it leaves the stream where the next one begins.
+        let _ = probe(kernel, block, before, &mut stream);
     }
-    outcome.map_err(|caught| match caught {
-        Caught::Failed(failure) => failure,
-        Caught::NotImplemented => Failure::new(format!(
-            "this kernel has no method for one sample: replay its block, {block}"
-        )),
+    probe(kernel, block, sample, &mut stream).map_err(|caught| match caught {
+        Caught::Failed(failure) => ReplayError::Failed(failure),
+        Caught::NotImplemented => ReplayError::NoSampleMethod { block },
     })
+}
+
+/// Why there is no tally of one sample.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReplayError {
+    /// The sample failed, as it does in its block.
+    #[error("{0}")]
+    Failed(Failure),
+    /// The kernel has a block loop only.
+    #[error("this kernel has no method for one sample: replay its block, {block}")]
+    NoSampleMethod {
+        /// The sample's block.
+        block: u64,
+    },
 }
 
 /// Runs `block` with `stream`, wherever that was.

@@ -17,7 +17,8 @@ thread_local! {
 }
 
 struct Inside {
-    block: u64,
+    /// None outside blocks.
+    block: Option<u64>,
     location: Option<String>,
 }
 
@@ -50,6 +51,26 @@ impl From<Failure> for Caught {
 
 /// Runs a kernel's code for `block` and catches its panic.
 pub(super) fn catch<R>(block: u64, code: impl FnOnce() -> Result<R, Failure>) -> Result<R, Caught> {
+    catch_inside(Some(block), code)
+}
+
+/// Runs what a kernel does outside blocks, such as its `validate`, and makes a panic a failure that
+/// says where it was.
+///
+/// # Errors
+///
+/// Where it fails or panics.
+pub fn catch_panic<R>(code: impl FnOnce() -> Result<R, Failure>) -> Result<R, Failure> {
+    catch_inside(None, code).map_err(|caught| match caught {
+        Caught::Failed(failure) => failure,
+        Caught::NotImplemented => Failure::new(NOT_IMPLEMENTED),
+    })
+}
+
+fn catch_inside<R>(
+    block: Option<u64>,
+    code: impl FnOnce() -> Result<R, Failure>,
+) -> Result<R, Caught> {
     // A thread that waits for rayon inside one kernel may be lent to another engine meanwhile.
     let outer = INSIDE.replace(Some(Inside {
         block,
@@ -89,12 +110,18 @@ fn note(info: &PanicHookInfo<'_>) -> bool {
             return false;
         };
         if PANICS_ABORT {
-            let block = inside.block;
             let message = message_of(info.payload());
             let location = info.location().map(ToString::to_string).unwrap_or_default();
             // The last words of a process: there is nobody left to return them to.
+            let (what, advice) = match inside.block {
+                Some(block) => (
+                    format!("block {block}"),
+                    format!("; run the block again with: replay --block {block}"),
+                ),
+                None => ("the kernel".to_owned(), String::new()),
+            };
             let words = format!(
-                "block {block} panicked at {location}: {message}\nthis program is built with panic = \"abort\", which ends it here; run the block again with: replay --block {block}\n"
+                "{what} panicked at {location}: {message}\nthis program is built with panic = \"abort\", which ends it here{advice}\n"
             );
             let _ = std::io::Write::write_all(&mut std::io::stderr(), words.as_bytes());
         }

@@ -1,7 +1,8 @@
 //! One sample again, as it ran in its block.
 
-use croupier_compute::engine::replay_sample;
-use croupier_compute::{Domain, Kernel, Stream, StreamNumber, Tally};
+use croupier_compute::engine::{ReplayError, replay_sample};
+use croupier_compute::{Domain, Failure, Kernel, Mean, Stream, StreamNumber, Tally};
+use rand_chacha::ChaCha8Rng;
 
 use crate::kernels::{Both, Fault, Faulty, PerSample, SEED, bits, grid};
 
@@ -61,4 +62,50 @@ fn needs_no_neighbours_with_a_stream_per_sample() {
     assert_eq!(bits(&replayed), bits(&alone));
     let failure = replay_sample(&PerSample(kernel), SEED, &grid(16, 64), 33).unwrap_err();
     assert_eq!(failure.to_string(), "refused at once");
+}
+
+struct NoTally;
+
+impl Kernel for NoTally {
+    type Rng = ChaCha8Rng;
+    type Tally = Mean;
+
+    fn tally(&self) -> Mean {
+        panic!("no edges for a histogram")
+    }
+
+    fn sample(&self, _: u64, _: &mut Stream<ChaCha8Rng>, _: &mut Mean) {}
+}
+
+#[test]
+fn a_tally_that_can_not_be_made_is_a_failed_sample() {
+    let failure = replay_sample(&NoTally, SEED, &grid(16, 64), 3).unwrap_err();
+    assert!(matches!(failure, ReplayError::Failed(_)), "{failure}");
+    assert!(failure.to_string().contains("no edges"), "{failure}");
+}
+
+struct BlockOnly;
+
+impl Kernel for BlockOnly {
+    type Rng = ChaCha8Rng;
+    type Tally = Mean;
+
+    fn tally(&self) -> Mean {
+        Mean::new()
+    }
+
+    fn block(
+        &self,
+        _: std::ops::Range<u64>,
+        _: &mut Stream<ChaCha8Rng>,
+        _: &mut Mean,
+    ) -> Result<(), Failure> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_kernel_with_a_block_loop_only_has_no_sample_to_replay() {
+    let error = replay_sample(&BlockOnly, SEED, &grid(16, 64), 17).unwrap_err();
+    assert_eq!(error, ReplayError::NoSampleMethod { block: 1 });
 }

@@ -74,13 +74,42 @@ async fn finished(shards: u32) -> StoredRun {
         let encoded = format.encode("build", vec![node], Vec::new()).unwrap();
         let key = format!("demo/partials/{shard:05}-1-{}.arrow", encoded.sha256);
         store.put(&key, encoded.bytes).await.unwrap();
-        let key = format!("demo/attempts/{shard:05}/{shard:016x}.json");
-        store
-            .put(&key, bytes::Bytes::from_static(b"{}"))
-            .await
-            .unwrap();
+        let id = format!("{shard:016x}");
+        let key = format!("demo/attempts/{shard:05}/{id}.json");
+        store.put(&key, attempt(shard, &id).into()).await.unwrap();
     }
     run
+}
+
+/// An attempt's record with all that docs/FORMAT.md gives it.
+fn attempt(shard: u32, id: &str) -> String {
+    format!(
+        r#"{{
+  "shard": {shard},
+  "id": "{id}",
+  "state": "done",
+  "started": "2026-11-22T08:12:00.000Z",
+  "seconds": 3.6,
+  "kernel_seconds": 3.5,
+  "cpu_seconds": 7.2,
+  "memory_peak_bytes": 10000000,
+  "host": "ip-10-0-0-1.eu-central-1.compute.internal",
+  "cpu": "AMD EPYC 7R13 Processor",
+  "build": "x86_64-linux {sha256}",
+  "threads": 2,
+  "threads_source": "all 2 CPUs of this machine",
+  "scheduler": {{
+    "name": "aws-batch",
+    "job": "01234567-89ab-cdef-0123-456789abcdef:{shard}",
+    "attempt": "1"
+  }},
+  "blocks": 1,
+  "blocks_before": 0,
+  "blocks_done": 1,
+  "error": null
+}}"#,
+        sha256 = "a".repeat(64)
+    )
 }
 
 /// What reducing held at most, in bytes.
@@ -100,6 +129,10 @@ fn held(shards: u32) -> usize {
             .unwrap()
     });
     assert!(reduced.report.accepted);
+    // The records were read and added up.
+    let usage = reduced.report.usage;
+    assert_eq!(usage.attempts, u64::from(shards));
+    assert!((usage.wall_hours - 1e-3 * f64::from(shards)).abs() < 1e-9);
     assert_eq!(reduced.tally.unwrap().bins, vec![f64::from(shards); BINS]);
     most
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use croupier_run::{Error, Verdict, work};
+use croupier_run::{Depth, Error, Inventory, ShardState, Verdict, remove, verify, work};
 
 use crate::support::{NORMAL, finished, memory, only_partial, options, reduced};
 
@@ -163,4 +163,67 @@ async fn damaged_plans_are_refused_by_name() {
     }
     assert_eq!(store.get("demo/manifest.json").await.unwrap(), manifest);
     croupier_run::open(&store, "demo").await.unwrap();
+}
+
+#[tokio::test]
+async fn a_name_that_claims_more_blocks_than_there_are_hides_nothing() {
+    let store = memory();
+    let run = finished(&store, 64 * 12, 4).await;
+    let (key, bytes) = only_partial(&store, SHARD).await;
+    for blocks in [4, u64::MAX] {
+        let more = key.replace("00002-3-", &format!("00002-{blocks}-"));
+        store.put(&more, bytes.clone()).await.unwrap();
+    }
+    let inventory = Inventory::of(&run).await.unwrap();
+    assert_eq!(inventory.state(SHARD, 3), ShardState::Done);
+    store.delete(&key).await.unwrap();
+    let inventory = Inventory::of(&run).await.unwrap();
+    assert_eq!(inventory.state(SHARD, 3), ShardState::Missing);
+}
+
+#[tokio::test]
+async fn a_run_is_removed_whatever_is_left_of_it() {
+    let store = memory();
+    for part in ["segments", "partials", "builds", "attempts"] {
+        finished(&store, 64 * 12, 4).await;
+        // As if removing had been interrupted, which begins anywhere and ends with the manifest.
+        for entry in store.list(&format!("demo/{part}/")).await.unwrap() {
+            store.delete(&entry.key).await.unwrap();
+        }
+        store
+            .put("demo/manifest.json", Bytes::from_static(b"{"))
+            .await
+            .unwrap();
+        let count = store.list("").await.unwrap().len() as u64;
+        assert_eq!(remove(&store, "demo", false).await.unwrap(), count);
+        assert_eq!(store.list("").await.unwrap().len() as u64, count);
+        assert_eq!(remove(&store, "demo", true).await.unwrap(), count);
+        assert_eq!(store.list("").await.unwrap(), []);
+        let error = remove(&store, "demo", true).await.unwrap_err().to_string();
+        assert!(error.contains("there is no run \"demo\""), "{error}");
+    }
+    let error = remove(&store, "..", true).await.unwrap_err().to_string();
+    assert!(error.contains("can't name a run"), "{error}");
+}
+
+#[tokio::test]
+async fn verify_counts_what_it_could_not_compare() {
+    let store = memory();
+    let run = finished(&store, 64 * 12, 4).await;
+    let kernel = Arc::new(NORMAL);
+    for depth in [Depth::Witnesses, Depth::Rows] {
+        let verified = verify(&run, &kernel, depth).await.unwrap();
+        assert_eq!((verified.missing_shards, verified.invalid_partials), (0, 0));
+    }
+    for shard in [1, 2] {
+        let (key, _) = only_partial(&store, shard).await;
+        store.put(&key, Bytes::from_static(b"?")).await.unwrap();
+    }
+    let (key, _) = only_partial(&store, 3).await;
+    store.delete(&key).await.unwrap();
+    for depth in [Depth::Witnesses, Depth::Rows] {
+        let verified = verify(&run, &kernel, depth).await.unwrap();
+        assert_eq!((verified.missing_shards, verified.invalid_partials), (3, 2));
+        assert_eq!(verified.shards, 1);
+    }
 }

@@ -90,6 +90,61 @@ async fn every_part_of_an_identity_is_told_apart() {
     }
 }
 
+/// Replaces `from` by `to`, of the same length, in shard 1's partial, and gives it the name it then has.
+async fn alter_partial(store: &Arc<dyn Store>, from: &[u8], to: &[u8]) -> String {
+    assert_eq!(from.len(), to.len());
+    let (key, bytes) = only_partial(store, 1).await;
+    let mut bytes = bytes.to_vec();
+    let mut count = 0;
+    for at in 0..=bytes.len() - from.len() {
+        if bytes[at..].starts_with(from) {
+            bytes[at..at + to.len()].copy_from_slice(to);
+            count += 1;
+        }
+    }
+    assert!(count > 0, "{} is not there", from.escape_ascii());
+    store.delete(&key).await.unwrap();
+    let digest = croupier_run::Digest::of_bytes(&bytes);
+    let key = format!("demo/partials/00001-3-{digest}.arrow");
+    store.put(&key, bytes.into()).await.unwrap();
+    key
+}
+
+#[tokio::test]
+async fn an_identity_with_a_field_that_nobody_knows_is_foreign() {
+    let store = memory();
+    let run = finished(&store, 64 * 12, 4).await;
+    let key = alter_partial(&store, br#""domain":null"#, br#""future":null"#).await;
+    match refusal(&run).await {
+        Error::Foreign {
+            what, differences, ..
+        } => {
+            assert!(what.ends_with(&key), "{what}");
+            assert_eq!(
+                differences,
+                [
+                    "domain is nothing, expected null",
+                    "future is null, expected nothing"
+                ]
+            );
+        }
+        other => panic!("{other}"),
+    }
+    // What is no JSON belongs to nobody: it is damaged.
+    alter_partial(&store, br#""future":null"#, br#""future"=null"#).await;
+    let report = reduced(&run).await.report;
+    assert_eq!(report.shards.missing, [1]);
+    assert!(
+        report
+            .warnings
+            .to_vec()
+            .join(" ")
+            .contains("its identity is no JSON"),
+        "{:?}",
+        report.warnings
+    );
+}
+
 #[tokio::test]
 async fn a_much_longer_identity_is_foreign_unread() {
     let store = memory();
@@ -170,17 +225,5 @@ async fn what_a_later_release_wrote_is_refused_with_its_name() {
 
 /// Makes shard 1's partial one of format 2, by the one digit in its metadata.
 async fn later_partial(store: &Arc<dyn Store>) -> String {
-    let (key, bytes) = only_partial(store, 1).await;
-    let (one, two) = (b"\x01\0\0\0\x31\0", b"\x01\0\0\0\x32\0");
-    let mut bytes = bytes.to_vec();
-    for at in 0..bytes.len() - one.len() {
-        if bytes[at..].starts_with(one) {
-            bytes[at..at + two.len()].copy_from_slice(two);
-        }
-    }
-    store.delete(&key).await.unwrap();
-    let digest = croupier_run::Digest::of_bytes(&bytes);
-    let key = format!("demo/partials/00001-3-{digest}.arrow");
-    store.put(&key, bytes.into()).await.unwrap();
-    key
+    alter_partial(store, b"\x01\0\0\0\x31\0", b"\x01\0\0\0\x32\0").await
 }

@@ -227,6 +227,22 @@ async fn runs_are_found_by_name_and_by_age() {
     assert_eq!(newest(&store).await.unwrap().name(), "a");
     let error = open(&store, "d").await.unwrap_err().to_string();
     assert!(error.contains("there is no run \"d\""), "{error}");
+    // Nor is one that can't be read, or an older one of a later format.
+    store
+        .put("c/manifest.json", Bytes::from_static(b"{"))
+        .await
+        .unwrap();
+    let later = r#"{"format": 9, "croupier": "9.8.7", "created": "2026-11-01T00:00:00.000Z"}"#;
+    store
+        .put("d/manifest.json", Bytes::from_static(later.as_bytes()))
+        .await
+        .unwrap();
+    assert_eq!(newest(&store).await.unwrap().name(), "a");
+    // The newest is the newest, though: it is refused by name, and no other is taken for it.
+    let later = later.replace("11-01", "11-03");
+    store.put("d/manifest.json", later.into()).await.unwrap();
+    let error = newest(&store).await.unwrap_err();
+    assert!(matches!(error, Error::Newer { format: 9, .. }), "{error}");
 }
 
 /// A server that answers conditional puts with success and replaces what is there.

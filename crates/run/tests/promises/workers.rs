@@ -5,13 +5,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use croupier_compute::engine::Control;
 use croupier_compute::{Kernel, Mean, Stream, pinned};
-use croupier_run::{Attempt, AttemptState, Error, StoredRun, plan, reduce, verify, work};
+use croupier_run::{Attempt, AttemptState, Error, StoredRun, Verdict, plan, reduce, verify, work};
 use croupier_store::Store;
 use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 
 use crate::support::{
-    NORMAL, Normal, finished, memory, only_partial, options, partials, plan_of, planned,
+    NORMAL, Normal, finished, leave, memory, only_partial, options, partials, plan_of, planned,
+    reduced,
 };
 
 /// Tells its engine to stop at a sample, as a signal would.
@@ -209,13 +210,35 @@ async fn another_program_is_refused() {
             "{error}"
         );
     }
-    // A release that draws otherwise may still reduce what another one drew.
-    let mut older = run.clone();
-    older.manifest.identity.libm = "0.1.0".to_owned();
-    let error = work(&older, &Arc::new(NORMAL), 0, &options(1))
-        .await
-        .unwrap_err();
-    assert!(error.to_string().contains("its libm is"), "{error}");
+}
+
+#[tokio::test]
+async fn what_another_release_drew_can_be_reduced_and_not_added_to() {
+    let store = memory();
+    let mut older = plan_of(&NORMAL, 64 * 12, 4);
+    older.identity.libm = "0.1.0".to_owned();
+    older.identity.recipe = 0;
+    let run = plan(&store, "demo", &older).await.unwrap().run;
+    for shard in 0..4u32 {
+        let blocks = u64::from(3 * shard)..u64::from(3 * shard + 3);
+        leave(&store, &run, &older.identity, &NORMAL, shard, blocks).await;
+    }
+    let reduced = reduced(&run).await;
+    assert_eq!(reduced.verdict, Verdict::Accepted);
+    assert_eq!(reduced.report.samples.done, 64 * 12);
+    let kernel = Arc::new(NORMAL);
+    for error in [
+        work(&run, &kernel, 0, &options(1)).await.unwrap_err(),
+        verify(&run, &kernel, croupier_run::Depth::Rows)
+            .await
+            .unwrap_err(),
+    ] {
+        let text = error.to_string();
+        assert!(
+            text.contains("its libm is") && text.contains("its recipe is"),
+            "{text}"
+        );
+    }
 }
 
 #[tokio::test]
@@ -231,5 +254,25 @@ async fn verify_finds_another_number() {
             matches!(&error, Error::Differ { left, right, .. } if left.ends_with(&key) && right == "a repeat on this machine"),
             "{error}"
         );
+    }
+}
+
+#[tokio::test]
+async fn verify_blames_the_partial_that_has_the_row() {
+    let broken = Normal { mean: 3.0 + 1e-9 };
+    // The blocks of a right partial, of a wrong one, and those that must be named.
+    for (right, wrong, named) in [(0..2, 2..3, 2..3), (1..3, 0..1, 0..1), (0..1, 1..2, 1..2)] {
+        let store = memory();
+        let run = planned(&store, 64 * 12, 4).await;
+        let identity = &run.manifest.identity;
+        leave(&store, &run, identity, &NORMAL, 0, right).await;
+        let wrong = leave(&store, &run, identity, &broken, 0, wrong).await;
+        match verify(&run, &Arc::new(NORMAL), croupier_run::Depth::Rows).await {
+            Err(Error::Differ { left, blocks, .. }) => {
+                assert!(left.ends_with(&wrong), "{left}, expected {wrong}");
+                assert_eq!(blocks, named);
+            }
+            other => panic!("{other:?}"),
+        }
     }
 }
