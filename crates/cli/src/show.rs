@@ -9,7 +9,6 @@ use serde::Serialize;
 use crate::CliError;
 use crate::number::{format_count, format_quantity};
 
-/// As [`try_print`], where nobody would hear of a failure.
 /// Prints text for people, or one JSON object.
 ///
 /// # Errors

@@ -204,6 +204,12 @@ impl StoredRun {
         };
         if attempt.state == AttemptState::Running {
             attempt.state = AttemptState::Died;
+            // Its own last word may be a checkpoint old.
+            let unheard = attempt
+                .last_seen()
+                .map_or(0.0, |seen| (Utc::now() - seen).as_seconds_f64().max(0.0));
+            attempt.seconds += unheard;
+            attempt.kernel_seconds += unheard;
         }
         attempt.death = Some(death);
         attempt.write(&*self.store).await?;

@@ -59,7 +59,8 @@ pub use policy::{FailedSamplesLimit, Policy, Tolerance};
 pub use reduce::{ReduceOptions, Reduced, Verdict, reduce};
 pub use remove::remove;
 pub use report::{
-    BlockCounts, EstimateReport, FailedSamplesReport, Report, SampleCounts, ShardCounts, Usage,
+    BlockCounts, Comparison, EstimateReport, FailedSamplesReport, Report, SampleCounts,
+    ShardCounts, Usage,
 };
 pub use results::Results;
 pub use rounds::Round;

@@ -38,6 +38,15 @@ impl Default for ReduceOptions {
     }
 }
 
+impl ReduceOptions {
+    /// How many samples may fail.
+    fn limit(&self, run: &StoredRun) -> u64 {
+        self.failed_samples
+            .unwrap_or(run.manifest.failed_samples)
+            .of(run.samples())
+    }
+}
+
 /// A result: refused ones are made and written too.
 #[derive(Clone, Debug)]
 pub struct Reduced<T> {
@@ -84,8 +93,17 @@ pub async fn reduce<K: Kernel>(
     }
     let at_once = options.at_once.clamp(1, 1024);
     let attempts = Attempts::read(&(run.store.clone() as Arc<dyn Store>), at_once).await?;
-    let merged = merge::merge::<K::Tally>(run, at_once, options.skip_foreign).await?;
-    let (report, verdict) = summary::report::<K>(run, options, &attempts, &merged);
+    let trouble = attempts.trouble();
+    let samples_may_fail = options.limit(run) > 0;
+    let merged = merge::merge::<K::Tally>(
+        run,
+        at_once,
+        options.skip_foreign,
+        &trouble.shards,
+        samples_may_fail,
+    )
+    .await?;
+    let (report, verdict) = summary::report::<K>(run, options, &attempts, trouble, &merged);
     let uri = results::write(run, &report, merged.node.as_ref(), &merged.sources).await?;
     Ok(Reduced {
         report,

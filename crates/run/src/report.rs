@@ -3,6 +3,7 @@
 //! This is API: fields are added, never changed or taken away within a format.
 
 mod estimates;
+mod missingness;
 mod usage;
 mod warning;
 
@@ -11,6 +12,8 @@ use serde::{Deserialize, Serialize};
 use crate::{FailedSamplesLimit, Identity, Policy};
 
 pub use estimates::EstimateReport;
+pub use missingness::Comparison;
+pub(crate) use missingness::{IN_TROUBLE, Trouble, WITH_FAILED_SAMPLES};
 pub(crate) use usage::Attempts;
 pub use usage::Usage;
 pub(crate) use warning::Warning;
@@ -57,6 +60,11 @@ pub struct Report {
     pub seconds: f64,
     /// What was used in all.
     pub usage: Usage,
+    /// Shards that were in trouble, or have failed samples, beside the rest: where they differ, what is missing is not
+    /// missing by chance. Also of a run that is complete after retries, since it tells what leaving them out would
+    /// have done.
+    #[serde(default)]
+    pub missingness: Vec<Comparison>,
     /// What the reader must know.
     pub warnings: Vec<String>,
 }

@@ -9,7 +9,7 @@ use futures_util::StreamExt;
 
 use crate::inventory::Inventory;
 use crate::layout::PartialName;
-use crate::report::Warning;
+use crate::report::{IN_TROUBLE, WITH_FAILED_SAMPLES, Warning};
 use crate::shard::{Place, ShardContent, ShardReader, holes};
 use crate::tasks::{batch_size, batches, in_tasks};
 use crate::{Digest, Error, StoredRun, content_digest};
@@ -26,14 +26,31 @@ pub(super) struct Merged<T> {
     pub(super) missing_shards: Vec<u32>,
     /// Shards among these of which something was merged.
     pub(super) salvaged_shards: u64,
+    /// Blocks of these.
+    pub(super) salvaged_blocks: u64,
     pub(super) sources: Vec<PartialName>,
     pub(super) warnings: Vec<Warning>,
+    /// Groups of shards, each merged apart from the rest, to be compared with it.
+    pub(super) sides: Vec<MergedSides<T>>,
 }
 
+/// The tallies of a group of shards and of the rest; none where there is nothing.
+pub(super) struct MergedSides<T> {
+    pub(super) group: &'static str,
+    pub(super) shards: u64,
+    pub(super) rest_shards: u64,
+    pub(super) tally: Option<T>,
+    pub(super) rest: Option<T>,
+}
+
+/// Merges what there is. `trouble` names shards, sorted, whose attempts were in trouble; those that are unfinished are
+/// found here.
 pub(super) async fn merge<T: Tally>(
     run: &StoredRun,
     at_once: usize,
     skip_foreign: bool,
+    trouble: &[u32],
+    samples_may_fail: bool,
 ) -> Result<Merged<T>, Error> {
     let inventory = Inventory::of(run).await?;
     let reader = Arc::new(ShardReader::<T>::new(run, skip_foreign)?);
@@ -54,6 +71,12 @@ pub(super) async fn merge<T: Tally>(
     let most = inventory.fit(BATCHES_BYTES / at_once as u64, LONGEST_BATCH);
     let batch_size = batch_size(run.shards() as usize, at_once, most);
     let mut merging = Merging::new(&inventory);
+    if !trouble.is_empty() {
+        merging.sides.push(Sides::new(IN_TROUBLE));
+    }
+    if samples_may_fail {
+        merging.sides.push(Sides::new(WITH_FAILED_SAMPLES));
+    }
     let reading = batches(shards, batch_size).map(|batch| {
         let reader = Arc::clone(&reader);
         let with_names = |(shard, place)| (shard, place, inventory.names_of(shard).to_vec());
@@ -71,7 +94,8 @@ pub(super) async fn merge<T: Tally>(
     let mut contents = pin!(in_tasks(reading, at_once));
     while let Some(batch) = contents.next().await {
         for (shard, place, content) in batch? {
-            merging.add(shard, place.blocks, content);
+            let is_in_trouble = trouble.binary_search(&shard).is_ok();
+            merging.add(shard, place.blocks, content, is_in_trouble);
         }
     }
     Ok(merging.finish(run))
@@ -89,9 +113,54 @@ struct Merging<T> {
     covered: Vec<Range<u64>>,
     missing_shards: Vec<u32>,
     salvaged_shards: u64,
+    salvaged_blocks: u64,
     sources: Vec<PartialName>,
     skipped: usize,
     warnings: Vec<Warning>,
+    sides: Vec<Sides<T>>,
+}
+
+/// A group of shards and the rest, each with a tree of its own. The same tree as the result's, so that they differ
+/// from it in nothing but what they cover.
+struct Sides<T> {
+    group: &'static str,
+    shards: [u64; 2],
+    trunks: [Trunk<T>; 2],
+}
+
+impl<T: Tally> Sides<T> {
+    fn new(group: &'static str) -> Self {
+        Self {
+            group,
+            shards: [0, 0],
+            trunks: [Trunk::new(), Trunk::new()],
+        }
+    }
+
+    fn add(&mut self, is_in_group: bool, nodes: &[Node<T>]) {
+        if nodes.is_empty() {
+            return;
+        }
+        let side = usize::from(!is_in_group);
+        self.shards[side] += 1;
+        for node in nodes.iter().filter(|node| !node.short) {
+            self.trunks[side].push(node.clone());
+        }
+    }
+
+    fn finish(self) -> MergedSides<T> {
+        let [tally, rest] = self
+            .trunks
+            .map(|trunk| trunk.finish().map(|node| node.tally));
+        let [shards, rest_shards] = self.shards;
+        MergedSides {
+            group: self.group,
+            shards,
+            rest_shards,
+            tally,
+            rest,
+        }
+    }
 }
 
 impl<T: Tally> Merging<T> {
@@ -109,16 +178,37 @@ impl<T: Tally> Merging<T> {
             covered: Vec::new(),
             missing_shards: Vec::new(),
             salvaged_shards: 0,
+            salvaged_blocks: 0,
             sources: Vec::with_capacity(inventory.len()),
             skipped: 0,
             warnings,
+            sides: Vec::new(),
         }
     }
 
-    fn add(&mut self, shard: u32, blocks: Range<u64>, content: ShardContent<T>) {
+    fn add(
+        &mut self,
+        shard: u32,
+        blocks: Range<u64>,
+        content: ShardContent<T>,
+        is_in_trouble: bool,
+    ) {
+        for sides in &mut self.sides {
+            let has_failed = || content.nodes.iter().any(|node| node.failures.samples > 0);
+            let is_in_group = match sides.group {
+                WITH_FAILED_SAMPLES => has_failed(),
+                _ => is_in_trouble,
+            };
+            sides.add(is_in_group, &content.nodes);
+        }
         if !holes(&content.nodes, blocks).is_empty() {
             self.missing_shards.push(shard);
             self.salvaged_shards += u64::from(!content.nodes.is_empty());
+            self.salvaged_blocks += content
+                .nodes
+                .iter()
+                .map(|node| 1 << node.level)
+                .sum::<u64>();
         }
         self.skipped += content.skipped;
         for (name, reason) in content.invalid {
@@ -169,8 +259,10 @@ impl<T: Tally> Merging<T> {
                 .sum(),
             missing_shards: self.missing_shards,
             salvaged_shards: self.salvaged_shards,
+            salvaged_blocks: self.salvaged_blocks,
             sources: self.sources,
             warnings: self.warnings,
+            sides: self.sides.into_iter().map(Sides::finish).collect(),
         }
     }
 }

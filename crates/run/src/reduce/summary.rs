@@ -2,20 +2,25 @@
 
 use croupier_compute::{Estimates, Failures, Kernel, Tally, engine};
 
-use super::merge::Merged;
+use super::merge::{Merged, MergedSides};
 use crate::manifest::FORMAT;
-use crate::report::{Attempts, Warning};
+use crate::report::{Attempts, IN_TROUBLE, Trouble, Warning};
 use crate::{
-    BlockCounts, EstimateReport, FailedSamplesReport, ReduceOptions, Report, SampleCounts,
-    ShardCounts, StoredRun, Verdict,
+    BlockCounts, Comparison, EstimateReport, FailedSamplesReport, ReduceOptions, Report,
+    SampleCounts, ShardCounts, StoredRun, Verdict,
 };
 
 pub(super) fn report<K: Kernel>(
     run: &StoredRun,
     options: &ReduceOptions,
     attempts: &Attempts,
+    trouble: Trouble,
     merged: &Merged<K::Tally>,
 ) -> (Report, Verdict) {
+    let mut missingness = trouble.comparisons;
+    for sides in &merged.sides {
+        missingness.extend(compare_estimates(sides, &run.manifest.identity.kernel));
+    }
     let identity = &run.manifest.identity;
     let policy = options.policy.unwrap_or(run.manifest.policy);
     let limit = options
@@ -33,7 +38,7 @@ pub(super) fn report<K: Kernel>(
     let blocks = merged.blocks;
     let missing = merged.planned_blocks - blocks;
     let unfinished = merged.missing_shards.len();
-    let allowed = limit.of(run.samples());
+    let allowed = options.limit(run);
     let (verdict, refused) = if failures.samples > allowed {
         let failed = failures.samples;
         let reason = format!("{failed} samples failed, {allowed} are allowed (--failed-samples)");
@@ -87,12 +92,40 @@ pub(super) fn report<K: Kernel>(
         digest: merged.digest.to_string(),
         seconds: attempts.seconds(),
         usage: attempts.usage,
-        warnings: warnings(run, attempts, merged, failures, &estimates)
+        warnings: warnings(run, attempts, merged, failures, &estimates, &missingness)
             .iter()
             .map(ToString::to_string)
             .collect(),
+        missingness,
     };
     (report, verdict)
+}
+
+/// Each estimate of a group beside that of the rest, in standard errors of their difference.
+fn compare_estimates<T: Tally>(sides: &MergedSides<T>, root: &str) -> Vec<Comparison> {
+    let (Some(tally), Some(rest)) = (&sides.tally, &sides.rest) else {
+        return Vec::new();
+    };
+    let [estimates, rest] = [tally, rest].map(|tally| {
+        let mut estimates = Estimates::new(root, 0.95);
+        tally.estimates(&mut estimates);
+        EstimateReport::all(&estimates)
+    });
+    let compared = estimates.into_iter().zip(rest).filter_map(|(one, other)| {
+        let (value, rest_value) = (one.value?, other.value?);
+        let error = one.std_error?.hypot(other.std_error?);
+        let z = (value - rest_value) / error;
+        (one.name == other.name && z.is_finite()).then(|| Comparison {
+            group: sides.group.to_owned(),
+            what: one.name,
+            shards: sides.shards,
+            rest: sides.rest_shards,
+            value,
+            rest_value,
+            z,
+        })
+    });
+    compared.collect()
 }
 
 fn warnings<T>(
@@ -101,6 +134,7 @@ fn warnings<T>(
     merged: &Merged<T>,
     failures: &Failures,
     estimates: &Estimates,
+    missingness: &[Comparison],
 ) -> Vec<Warning> {
     let mut warnings: Vec<Warning> = estimates
         .notes()
@@ -120,6 +154,8 @@ fn warnings<T>(
     if merged.salvaged_shards > 0 {
         warnings.push(Warning::Salvaged {
             shards: merged.salvaged_shards,
+            blocks: merged.salvaged_blocks,
+            of: merged.blocks,
         });
     }
     if failures.samples > 0 {
@@ -129,6 +165,13 @@ fn warnings<T>(
             of: done + failures.samples,
         });
     }
+    let is_complete = blocks == merged.planned_blocks;
+    let unlike = missingness.iter().filter(|compared| compared.is_unlike());
+    warnings.extend(unlike.map(|compared| Warning::Unlike {
+        compared: compared.clone(),
+        // Nothing is left out of a run that is complete, unless samples failed.
+        is_complete: is_complete && compared.group == IN_TROUBLE,
+    }));
     warnings.extend(merged.warnings.iter().cloned());
     let length = run.manifest.identity.block_length.samples();
     // A few blocks are over before threads and caches are warm, and say little.

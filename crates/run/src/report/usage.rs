@@ -9,8 +9,9 @@ use croupier_store::Store;
 use futures_util::StreamExt;
 use serde::{Deserialize, Serialize};
 
+use super::missingness::Trouble;
 use crate::tasks::{batch_size, batches, in_tasks};
-use crate::{Error, layout};
+use crate::{AttemptState, Error, layout};
 
 /// What all attempts used together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -32,6 +33,22 @@ pub(crate) struct Attempts {
     blocks: u64,
     thread_seconds: f64,
     fewest_blocks_for_threads: Option<(u32, u64, usize)>,
+    /// By shard.
+    facts: Vec<AttemptFacts>,
+}
+
+/// What is kept of each attempt, to compare those that were in trouble with the rest.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct AttemptFacts {
+    pub(crate) shard: u32,
+    /// How it ended; running, where it is believed to be.
+    pub(crate) state: AttemptState,
+    /// Blocks it ran.
+    pub(crate) blocks: u64,
+    /// Seconds of all its threads; 0 where it is not known.
+    pub(crate) thread_seconds: f32,
+    /// The most memory it held; 0 where it is not known.
+    pub(crate) memory_bytes: f32,
 }
 
 /// How many records one task reads at most.
@@ -41,6 +58,8 @@ const LONGEST_BATCH: usize = 16;
 #[derive(Deserialize)]
 struct Sums<'a> {
     shard: u32,
+    state: AttemptState,
+    memory_peak_bytes: Option<u64>,
     #[serde(borrow)]
     started: Cow<'a, str>,
     seconds: f64,
@@ -84,6 +103,13 @@ impl Attempts {
     }
 
     fn add(&mut self, attempt: &Sums<'_>) {
+        self.facts.push(AttemptFacts {
+            shard: attempt.shard,
+            state: attempt.state,
+            blocks: attempt.blocks_done,
+            thread_seconds: (attempt.kernel_seconds * attempt.threads as f64) as f32,
+            memory_bytes: attempt.memory_peak_bytes.unwrap_or(0) as f32,
+        });
         self.usage.attempts += 1;
         self.usage.wall_hours += attempt.seconds / 3600.0;
         self.usage.cpu_hours += attempt.cpu_seconds.unwrap_or(0.0) / 3600.0;
@@ -106,6 +132,7 @@ impl Attempts {
     }
 
     fn merge(&mut self, right: &Self) {
+        self.facts.extend_from_slice(&right.facts);
         self.usage.attempts += right.usage.attempts;
         self.usage.wall_hours += right.usage.wall_hours;
         self.usage.cpu_hours += right.usage.cpu_hours;
@@ -134,6 +161,11 @@ impl Attempts {
     /// A shard with fewer blocks than its worker had threads: shard, blocks, threads.
     pub(crate) fn too_few_blocks(&self) -> Option<(u32, u64, usize)> {
         self.fewest_blocks_for_threads
+    }
+
+    /// The shards that had attempts in trouble, and how they compare with the rest.
+    pub(crate) fn trouble(&self) -> Trouble {
+        Trouble::of(&self.facts)
     }
 
     pub(crate) fn blocks(&self) -> u64 {

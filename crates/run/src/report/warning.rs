@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::Comparison;
 use crate::layout::PartialName;
 
 #[derive(Clone, Debug, PartialEq)]
@@ -30,6 +31,13 @@ pub(crate) enum Warning {
     },
     Salvaged {
         shards: u64,
+        blocks: u64,
+        of: u64,
+    },
+    /// A group of shards that looks unlike the rest.
+    Unlike {
+        compared: Comparison,
+        is_complete: bool,
     },
     QuickBlocks {
         seconds: f64,
@@ -76,10 +84,34 @@ impl fmt::Display for Warning {
                 "{keys} objects among the partials are no partials by their names, and were not read: {first}{}",
                 if *keys > 1 { " and others" } else { "" }
             ),
-            Self::Salvaged { shards } => write!(
+            Self::Salvaged { shards, blocks, of } => write!(
                 formatter,
-                "{shards} shards are unfinished, and what they had published is in the result"
+                "{shards} shards are unfinished, and what they had published is in the result: {blocks} of its {of} blocks"
             ),
+            Self::Unlike {
+                compared,
+                is_complete,
+            } => {
+                let Comparison {
+                    group,
+                    what,
+                    shards,
+                    rest,
+                    value,
+                    rest_value,
+                    z,
+                } = compared;
+                write!(
+                    formatter,
+                    "the {shards} shards {group} are unlike the {rest} others in {what}: {value:.4} against {rest_value:.4}, {:.1} standard errors apart; ",
+                    z.abs()
+                )?;
+                formatter.write_str(if *is_complete {
+                    "nothing is missing here, but a result without them would be biased"
+                } else {
+                    "they were in trouble because of what they sampled, so what is missing biases the estimates, however little it is; run it again (`retry`), with more time or memory"
+                })
+            }
             Self::QuickBlocks { seconds, length } => write!(
                 formatter,
                 "a block of {length} samples takes {} on average: dealing costs a noticeable share; plan with a larger --block, up to about 100 ms a block",
