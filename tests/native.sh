@@ -14,9 +14,10 @@ checked=0
 while read -r example digest arguments; do
   [[ $example == '#' ]] && continue
   # shellcheck disable=SC2086 # the arguments are words
-  found=$("$target/release/examples/$example" run $arguments --store "$scratch" --json --no-progress 2>/dev/null \
-    | sed -n 's/^  "digest": "\([0-9a-f]*\)",*$/\1/p')
+  found=$("$target/release/examples/$example" run $arguments --store "$scratch" --json --no-progress 2>"$scratch/said" \
+    | sed -n 's/^  "digest": "\([0-9a-f]*\)",*$/\1/p') || found=
   if [[ $found != "$digest" ]]; then
+    cat "$scratch/said" >&2
     echo "$example $arguments: the digest is ${found:-none} with target-cpu=native, expected $digest" >&2
     exit 1
   fi

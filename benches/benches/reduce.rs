@@ -173,7 +173,7 @@ fn one_shard(budget: Budget, runtime: &Runtime) {
             .expect("a put");
     });
     let title = "one shard in a directory";
-    let pairs = compare(budget, title, 1, "30 ms", working, putting);
+    let pairs = compare(budget, title, 1, "none", working, putting);
     let started = std::time::Instant::now();
     Executable::current().expect("this program");
     println!(

@@ -92,7 +92,7 @@ pub struct Pairs {
 }
 
 /// Times `ours` and `theirs`, each doing `items` items of work, in interleaved pairs; prints both and
-/// their ratio under `title`, beside the ratio aimed at.
+/// their ratio under `title`, beside the ratio aimed at, which the README explains.
 pub fn compare(
     budget: Budget,
     title: &str,

@@ -18,6 +18,9 @@ import buckets
 import documents
 import readers
 
+# A file to which the names of checks that were skipped are added; unset for none.
+SKIPS = os.environ.get("CROUPIER_TESTS_SKIPS")
+
 CEPH = Path(__file__).with_name("ceph")
 
 
@@ -96,6 +99,8 @@ def main(chosen):
         print(f"no check is called {', '.join(sorted(unknown))}", file=sys.stderr)
         return 2
     failed = []
+    skipped = []
+    passed = 0
     for check in CHECKS:
         name = check.__name__
         if chosen and name not in chosen:
@@ -105,13 +110,24 @@ def main(chosen):
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
             try:
                 check(Path(folder))
+                passed += 1
             except Skipped as reason:
                 outcome = f"SKIPPED: {reason}"
+                skipped.append(name)
             except Exception:
                 traceback.print_exc()
                 outcome = "FAILED"
                 failed.append(name)
         print(f"tests/servers: {name}: {outcome} ({time.monotonic() - start:.1f} s)", flush=True)
+    summary = f"{passed} passed"
+    for what, names in [("skipped", skipped), ("failed", failed)]:
+        if names:
+            summary += f", {len(names)} {what} ({', '.join(names)})"
+    print(f"tests/servers: {summary}", flush=True)
+    if skipped and SKIPS:
+        # Whoever asks for it names them again at its end.
+        with open(SKIPS, "a") as file:
+            file.writelines(f"{name}\n" for name in skipped)
     return 1 if failed else 0
 
 

@@ -21,6 +21,7 @@ fn is_dealt_without_a_trace(example: &str, plan: &str) {
         .json();
     // Every shuffle and every death is drawn from this.
     let mut rng = ChaCha8Rng::seed_from_u64(20_261_122);
+    let mut deaths = 0;
     for threads in [1, 2, 8] {
         for shards in [1, 7, 64] {
             let name = format!("t{threads}-s{shards}");
@@ -29,7 +30,7 @@ fn is_dealt_without_a_trace(example: &str, plan: &str) {
                     "plan {plan} --seed 7 --name {name} --shards {shards}"
                 ))
                 .exits(0);
-            in_any_order(&program, &name, shards, threads, &mut rng);
+            deaths += in_any_order(&program, &name, shards, threads, &mut rng);
             let reduced = program
                 .call(&format!("reduce --run {name} --json"))
                 .exits(0)
@@ -37,6 +38,7 @@ fn is_dealt_without_a_trace(example: &str, plan: &str) {
             is_the_same(&reduced, &whole, &name);
         }
     }
+    assert!(deaths > 0, "every worker that was to die was done before");
     // One process that works on all shards, one after the other.
     let alone = program
         .call(&format!(
@@ -53,7 +55,15 @@ fn is_dealt_without_a_trace(example: &str, plan: &str) {
     assert_ne!(other["digest"], whole["digest"]);
 }
 
-fn in_any_order(program: &Program, name: &str, shards: u32, threads: u32, rng: &mut ChaCha8Rng) {
+/// Works on all shards, and gives how many workers died at it.
+fn in_any_order(
+    program: &Program,
+    name: &str,
+    shards: u32,
+    threads: u32,
+    rng: &mut ChaCha8Rng,
+) -> usize {
+    let mut deaths = 0;
     let mut order: Vec<u32> = (0..shards).collect();
     // Some come twice.
     order.extend((0..3).map(|_| rng.random_range(0..shards)));
@@ -65,10 +75,11 @@ fn in_any_order(program: &Program, name: &str, shards: u32, threads: u32, rng: &
             let worker = program.start(&call);
             std::thread::sleep(Duration::from_micros(rng.random_range(0..30_000)));
             worker.process().kill();
-            let _ = worker.wait();
+            deaths += usize::from(worker.wait().was_killed());
         }
         program.call(&call).exits(0);
     }
+    deaths
 }
 
 fn is_the_same(found: &Value, whole: &Value, name: &str) {
