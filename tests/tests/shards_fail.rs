@@ -1,0 +1,36 @@
+//! What becomes of a run whose shards fail: real workers, really killed, under each policy.
+
+mod shards_fail {
+    mod at_most_once;
+    mod drive;
+    mod missingness;
+    mod stop;
+    mod why;
+
+    use std::path::Path;
+
+    use croupier_tests::program::Program;
+    use serde_json::Value;
+    use tempfile::TempDir;
+
+    /// 3,200 samples in 200 blocks, 25 blocks a shard.
+    const PLAN: &str = "plan --samples 3200 --seed 7 --shards 8 --name demo";
+
+    fn fresh() -> TempDir {
+        tempfile::tempdir().expect("a temporary directory")
+    }
+
+    fn doomed(directory: &Path) -> Program {
+        Program::new(env!("CARGO_BIN_EXE_doomed"), directory)
+    }
+
+    /// The digest of a run in which nothing failed.
+    fn quiet_digest(directory: &Path, samples: u64) -> Value {
+        let run = format!("run --samples {samples} --seed 7 --name quiet-{samples} --json");
+        doomed(directory).call(&run).exits(0).json()["digest"].clone()
+    }
+
+    fn is_there(directory: &Path, key: &str) -> bool {
+        directory.join("croupier-runs/demo").join(key).exists()
+    }
+}
