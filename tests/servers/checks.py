@@ -17,6 +17,7 @@ from moto.server import ThreadedMotoServer
 import buckets
 import documents
 import readers
+import trackers
 
 CEPH = Path(__file__).with_name("ceph")
 
@@ -49,6 +50,11 @@ def readme(folder):
         documents.check_readme_bucket(folder, aws, digest)
 
 
+def tracker(folder):
+    with trackers.one_by_one(), moto() as endpoint:
+        trackers.check(folder, endpoint)
+
+
 def ceph(folder):
     if os.geteuid() != 0 or not shutil.which("apt-get"):
         raise Skipped("Ceph's packages are installed by apt as root")
@@ -66,7 +72,7 @@ def ceph(folder):
 
 
 class moto:
-    """moto's S3 in this process, on a port of its own."""
+    """moto's S3 and DynamoDB in this process, on a port of its own."""
 
     def __enter__(self):
         # A line a request otherwise; and where two clients put one object at once, moto may answer one of them with 500,
@@ -87,7 +93,7 @@ def free_port():
         return probe.getsockname()[1]
 
 
-CHECKS = [streams, profile, golden, arrow, readme, ceph]
+CHECKS = [streams, profile, golden, arrow, readme, tracker, ceph]
 
 
 def main(chosen):
