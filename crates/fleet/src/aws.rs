@@ -25,6 +25,8 @@ use aws_credential_types::provider::ProvideCredentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_types::service_config::ServiceConfigKey;
 
+/// How long an operation may take in all.
+pub(crate) const OPERATION: Duration = Duration::from_secs(60);
 /// The links of aws-config's chain of credentials, as a person knows them.
 pub(crate) const CHAIN: &str =
     "environment, profile (SSO among them), web identity, container, instance metadata";
@@ -81,7 +83,7 @@ pub(crate) fn limited(service: &'static str, config: &SdkConfig) -> Result<SdkCo
         .connect_timeout(Duration::from_secs(3))
         .read_timeout(attempt)
         .operation_attempt_timeout(attempt)
-        .operation_timeout(Duration::from_secs(60));
+        .operation_timeout(OPERATION);
     let identities = IdentityCache::lazy().load_timeout(Duration::from_secs(15));
     let mut builder = config
         .to_builder()

@@ -27,9 +27,9 @@ impl Attempted<'_> {
             return no_credentials(credentials);
         }
         match &error {
-            SdkError::TimeoutError(_) => self.timed_out(start.elapsed()),
+            SdkError::TimeoutError(_) => self.timed_out(start.elapsed().min(aws::OPERATION)),
             SdkError::DispatchFailure(failure) if failure.is_timeout() => {
-                self.timed_out(start.elapsed())
+                self.timed_out(start.elapsed().min(aws::OPERATION))
             }
             SdkError::ServiceError(refused) => {
                 self.refused(refused.err(), refused.raw().status().as_u16())
