@@ -112,7 +112,8 @@ pub trait Tracker: std::fmt::Debug + Send + Sync {
     /// Sees every change that was answered before this call began. For 10,000 shards it takes at most 12 requests.
     async fn states(&self) -> Result<Vec<Tracked>, TrackerError>;
 
-    /// Marks these shards as done, after the tracker's records were lost, and returns how many were not before.
+    /// Marks these shards as done, after the tracker's records were lost, and returns how many were not before (fewer
+    /// where an answer was lost and the repeat found it done).
     ///
     /// Leaves alone what is running on a lease that still holds. Shards may be named in any order and more than once.
     /// Takes one request a shard that isn't done already, and those of [`states`](Tracker::states).

@@ -61,7 +61,6 @@ async fn check(endpoint: &str, table: &str) -> Checked {
     .await;
     println!("the suite: passed");
 
-    // Without a table of its own to be mistaken for: the proxy's address is in the configuration, not the environment.
     let proxy = Proxy::start(endpoint).await?;
     let config = aws_config::defaults(BehaviorVersion::latest())
         .endpoint_url(proxy.url())

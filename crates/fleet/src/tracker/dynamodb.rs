@@ -31,10 +31,10 @@
 
 mod failure;
 mod item;
+mod rebuild;
 mod table;
 mod update;
 
-use std::collections::HashSet;
 use std::fmt;
 use std::time::Instant;
 
@@ -42,7 +42,6 @@ use async_trait::async_trait;
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
-use tokio::task::JoinSet;
 
 use self::failure::Attempted;
 use self::item::{Item, name, number, text};
@@ -56,8 +55,6 @@ use crate::aws;
 
 /// The service, as its SDK names it; `AWS_ENDPOINT_URL_DYNAMODB` follows from it.
 const SERVICE: &str = "DynamoDB";
-/// How many writes of a rebuild are under way at once.
-const AT_ONCE: usize = 32;
 
 const CLAIM: &str = "SET #state = :running, #attempt = :attempt, #host = :host, #expires = :expires, #updated = :now, \
     #token = if_not_exists(#token, :zero) + :one, #attempts = if_not_exists(#attempts, :zero) + :one";
@@ -66,10 +63,6 @@ const IS_FREE: &str = "attribute_not_exists(#state) \
     OR (#state = :failed AND #class <> :final AND #attempts < :max) \
     OR (#state = :running AND #expires < :lost AND #attempts < :max)";
 const IS_MINE: &str = "#state = :running AND #token = :token AND #attempt = :attempt";
-const REBUILD: &str = "SET #state = :done, #updated = :now, \
-    #token = if_not_exists(#token, :zero), #attempts = if_not_exists(#attempts, :zero)";
-const IS_NOT_LIVE: &str =
-    "attribute_not_exists(#state) OR #state = :failed OR (#state = :running AND #expires < :lost)";
 
 /// Records in a table.
 #[derive(Clone)]
@@ -325,51 +318,7 @@ impl Tracker for DynamoDb {
     }
 
     async fn rebuild(&self, done: &[u32]) -> Result<usize, TrackerError> {
-        let states = self.states().await?;
-        let known = states
-            .iter()
-            .filter(|tracked| tracked.state == State::Done)
-            .map(|tracked| tracked.shard);
-        let known: HashSet<u32> = known.collect();
-        let missing: HashSet<u32> = done.iter().copied().collect();
-        let moment = self.terms.now();
-        let mut tasks = JoinSet::new();
-        let mut marked = 0;
-        for shard in missing.difference(&known).copied() {
-            if tasks.len() == AT_ONCE {
-                marked += finished(&mut tasks).await?;
-            }
-            let tracker = self.clone();
-            tasks.spawn(async move {
-                let update = Update::new(REBUILD)
-                    .only_if(IS_NOT_LIVE)
-                    .with(":done", name(State::Done))
-                    .with(":failed", name(State::Failed))
-                    .with(":running", name(State::Running))
-                    .with(":lost", number(moment.lost_before.0))
-                    .with(":now", number(moment.now.0))
-                    .with(":zero", number(0));
-                let outcome = tracker.send(shard, update).await?;
-                Ok(usize::from(matches!(outcome, Outcome::Changed(_))))
-            });
-        }
-        while !tasks.is_empty() {
-            marked += finished(&mut tasks).await?;
-        }
-        Ok(marked)
-    }
-}
-
-/// What the next task to end has marked; nothing if there is none.
-async fn finished(tasks: &mut JoinSet<Result<usize, TrackerError>>) -> Result<usize, TrackerError> {
-    match tasks.join_next().await {
-        None => Ok(0),
-        Some(Ok(marked)) => marked,
-        Some(Err(error)) => match error.try_into_panic() {
-            Ok(panic) => std::panic::resume_unwind(panic),
-            // Only a runtime that is shutting down cancels them.
-            Err(_) => Ok(0),
-        },
+        rebuild::rebuild(self, done).await
     }
 }
 
