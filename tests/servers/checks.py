@@ -17,6 +17,7 @@ from moto.server import ThreadedMotoServer
 import buckets
 import documents
 import readers
+import trackers
 
 # A file to which the names of checks that were skipped are added; unset for none.
 SKIPS = os.environ.get("CROUPIER_TESTS_SKIPS")
@@ -52,6 +53,11 @@ def readme(folder):
         documents.check_readme_bucket(folder, aws, digest)
 
 
+def tracker(folder):
+    with trackers.one_by_one(), moto() as endpoint:
+        trackers.check(folder, endpoint)
+
+
 def ceph(folder):
     if os.geteuid() != 0 or not shutil.which("apt-get"):
         raise Skipped("Ceph's packages are installed by apt as root")
@@ -69,7 +75,7 @@ def ceph(folder):
 
 
 class moto:
-    """moto's S3 in this process, on a port of its own."""
+    """moto's S3 and DynamoDB in this process, on a port of its own."""
 
     def __enter__(self):
         # A line a request otherwise; and where two clients put one object at once, moto may answer one of them with 500,
@@ -90,7 +96,7 @@ def free_port():
         return probe.getsockname()[1]
 
 
-CHECKS = [streams, profile, golden, arrow, readme, ceph]
+CHECKS = [streams, profile, golden, arrow, readme, tracker, ceph]
 
 
 def main(chosen):

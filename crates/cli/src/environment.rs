@@ -14,6 +14,15 @@ pub(crate) fn arguments() -> Vec<OsString> {
     std::env::args_os().collect()
 }
 
+/// The program's name, as it was called.
+pub(crate) fn program() -> String {
+    let name = std::env::args_os().next();
+    name.map_or_else(
+        || "program".to_owned(),
+        |name| name.to_string_lossy().into_owned(),
+    )
+}
+
 /// This program's own file.
 pub(crate) fn executable() -> std::io::Result<PathBuf> {
     std::env::current_exe()

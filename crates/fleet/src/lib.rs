@@ -3,21 +3,28 @@
 //! A scheduler gives each process of an array one number, the index. [`index`] finds it in the variables of eleven
 //! schedulers, and refuses whatever might be mistaken for one: a number that is missing must never be read as 0, for
 //! then every process draws the same stream, and the result looks better than it is. [`attempt`] says what is known of
-//! this start of the shard, for the record.
+//! this start of the shard, for the record. [`tracker`] remembers how shards ended, so that two workers need not run one,
+//! and a shard that fails each time is given up.
 //!
 //! An [`engine`] starts shards, here as processes of this machine; the [`driver`] applies a run's policy with it while
 //! nobody watches.
 //!
-//! Nothing here reads the environment; it is passed in, as a function from a name to a value.
+//! Index, attempt and deadline don't read the environment; it is passed in, as a function from a name to a value. The
+//! tracker in DynamoDB is behind the feature `aws`, without which no AWS crate is built, and is configured as the AWS
+//! tools are.
 
 pub mod attempt;
+#[cfg(feature = "aws")]
+mod aws;
 pub mod deadline;
 pub mod driver;
 pub mod engine;
 pub mod index;
+pub mod tracker;
 
 pub use attempt::Attempt;
 pub use index::{Explicit, Found, IndexError, Presence, Scheduler};
+pub use tracker::{Tracker, TrackerError};
 
 /// Looks up an environment variable.
 pub type Environment<'e> = &'e dyn Fn(&str) -> Option<String>;

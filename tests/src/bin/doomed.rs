@@ -21,7 +21,7 @@ struct Doom {
     hang_at: Option<u64>,
     /// So many microseconds a sample.
     slow: Option<u64>,
-    /// From this value on a sample takes half a second.
+    /// From this value on a sample takes a minute.
     long_from: Option<f64>,
 }
 
@@ -70,7 +70,7 @@ impl Kernel for Doomed {
             std::thread::sleep(Duration::from_micros(microseconds));
         }
         if doom.long_from.is_some_and(|from| value >= from) {
-            std::thread::sleep(Duration::from_millis(500));
+            std::thread::sleep(Duration::from_secs(60));
         }
         mean.record(value);
     }

@@ -7,6 +7,7 @@ use serde_json::json;
 use super::{PLAN, doomed, fresh, is_there, quiet_digest};
 
 const DRIVE: &str = "drive --run demo --jobs 2 --threads 1 --every 200ms --json";
+const DRIVE_ALL: &str = "drive --run demo --jobs 8 --threads 1 --every 200ms --json";
 
 #[test]
 fn a_shard_that_is_killed_is_run_again_and_the_result_has_the_bits_of_a_quiet_run() {
@@ -108,9 +109,7 @@ fn shards_without_time_are_gone_on_with_at_no_rounds_cost() {
     // 400 samples a shard take 1.2 s, and a worker has less than that.
     let slow = doomed(here.path()).with("SLOW", "3000");
     let _ = slow.call(PLAN).exits(0);
-    let driven = slow
-        .call(&format!("{DRIVE} --jobs 8 --deadline 700ms"))
-        .exits(0);
+    let driven = slow.call(&format!("{DRIVE_ALL} --deadline 700ms")).exits(0);
     assert_eq!(driven.json()["digest"], quiet);
     assert!(!is_there(here.path(), "rounds/1.json"));
     let attempts = slow.call("logs 5 --run demo --json").exits(0).json();

@@ -11,6 +11,8 @@ fn a_killed_worker_leaves_its_signal_and_its_last_words() {
     for shard in [2, 3] {
         let killed = doomed(here.path())
             .with("DIE_AT", (shard * 400 + 77).to_string())
+            // So that it has said that it began.
+            .with("SLOW", "5000")
             .call(&format!("shard --run demo --shard {shard}"));
         assert_eq!(killed.code(), Some(137), "{killed}");
         assert!(killed.stderr.contains("about to die"), "{killed}");

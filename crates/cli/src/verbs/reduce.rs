@@ -6,7 +6,7 @@ use crate::exit::Exit;
 use crate::flags::ReduceVerb;
 use crate::kind::Kind;
 use crate::setup::check_run;
-use crate::{CliError, run_uri, show};
+use crate::{CliError, environment, run_uri, show};
 
 pub(crate) async fn reduce(kind: &dyn Kind, flags: &ReduceVerb) -> Result<Exit, CliError> {
     let run = run_uri::open_run(&flags.run).await?;
@@ -33,6 +33,13 @@ pub(crate) async fn print_reduced(
         show::report(report, reduced.uri.as_deref())
     })?;
     show::warn(&reduced.report.warnings);
+    if reduced.verdict == Verdict::Refused && !run.manifest.at_most_once {
+        eprintln!(
+            "to run what is missing again:\n  {} retry --run {}",
+            environment::program(),
+            run.uri()
+        );
+    }
     Ok(match reduced.verdict {
         Verdict::Accepted => Exit::Done,
         Verdict::Refused => Exit::NotAccepted,

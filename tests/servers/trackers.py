@@ -1,0 +1,86 @@
+"""The tracker in DynamoDB: its suite, and what the table then holds."""
+
+import threading
+from contextlib import contextmanager
+from unittest import mock
+
+import boto3
+from moto.dynamodb.responses import DynamoHandler
+
+from programs import expect, run
+
+TABLE = "croupier-tracker"
+# The longest name that a run may have.
+RUN_BYTES = 480
+# What one write request unit covers.
+UNIT_BYTES = 1024
+ATTRIBUTES = "run shard state token attempts attempt host expires updated class message".split()
+
+
+def check(folder, endpoint):
+    """Holds a server of DynamoDB at `endpoint` to the suite."""
+    aws = {
+        "AWS_ENDPOINT_URL_DYNAMODB": endpoint,
+        "AWS_ACCESS_KEY_ID": "any",
+        "AWS_SECRET_ACCESS_KEY": "any",
+        "AWS_REGION": "us-east-1",
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+    # Without a server there is nothing to hold, and without credentials nobody to be.
+    run(folder, {}, "tracker_conformance", TABLE, exit_code=2)
+    nobody = {name: aws[name] for name in aws if "KEY" not in name}
+    run(folder, nobody, "tracker_conformance", TABLE, exit_code=1)
+    said = run(folder, aws, "tracker_conformance", TABLE).splitlines()
+    expect("requests for all shards", said[-1], "requests for 10000 shards: 10")
+
+    client = boto3.client(
+        "dynamodb",
+        endpoint_url=endpoint,
+        aws_access_key_id="any",
+        aws_secret_access_key="any",
+        region_name="us-east-1",
+    )
+    table = client.describe_table(TableName=TABLE)["Table"]
+    keys = [(key["AttributeName"], key["KeyType"]) for key in table["KeySchema"]]
+    expect("keys", keys, [("run", "HASH"), ("shard", "RANGE")])
+    types = {one["AttributeName"]: one["AttributeType"] for one in table["AttributeDefinitions"]}
+    expect("types of the keys", types, {"run": "S", "shard": "N"})
+    expect("billing", table["BillingModeSummary"]["BillingMode"], "PAY_PER_REQUEST")
+    expect("tables", client.list_tables()["TableNames"], [TABLE])
+    largest = client.query(
+        TableName=TABLE,
+        KeyConditionExpression="#run = :run",
+        ExpressionAttributeNames={"#run": "run"},
+        ExpressionAttributeValues={":run": {"S": "r" * RUN_BYTES}},
+        Limit=1,
+    )["Items"][0]
+    expect("attributes of the largest item", sorted(largest), sorted(ATTRIBUTES))
+    expect("it costs one write unit", RUN_BYTES < item_bytes(largest) <= UNIT_BYTES, True)
+
+
+@contextmanager
+def one_by_one():
+    """moto's DynamoDB, one request after the other.
+
+    It looks at a condition and then writes, with no lock in between, so two of fifty claimants may get one shard.
+    DynamoDB does both as one.
+    """
+    lock = threading.Lock()
+    action = DynamoHandler.call_action
+
+    def locked(handler):
+        with lock:
+            return action(handler)
+
+    with mock.patch.object(DynamoHandler, "call_action", locked):
+        yield
+
+
+def item_bytes(item):
+    """The most that an item's size can be, as DynamoDB counts it."""
+    size = 0
+    for name, value in item.items():
+        ((kind, text),) = value.items()
+        size += len(name.encode())
+        size += len(text.encode()) if kind == "S" else len(text) // 2 + 2
+    return size
