@@ -18,7 +18,7 @@ fn the_first_failure_ends_all_where_the_policy_is_to_fail_fast() {
             ))
         })
         .into();
-    std::thread::sleep(Duration::from_millis(200));
+    std::thread::sleep(Duration::from_millis(1500));
     // Shard 2 is killed, which only its parent can tell of.
     let killed = doomed(here.path())
         .with("DIE_AT", "805")
