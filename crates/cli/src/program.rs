@@ -90,7 +90,7 @@ async fn dispatch(kind: &dyn Kind, arguments: &[OsString]) -> Result<Exit, CliEr
         ["status"] => verbs::status(&flags::<StatusVerb>(leaf)?).await,
         ["drive"] => verbs::drive(kind, &flags::<DriveVerb>(leaf)?).await,
         ["wait"] => verbs::wait(kind, &flags::<WaitVerb>(leaf)?).await,
-        ["retry"] => verbs::retry(&flags::<RetryVerb>(leaf)?, arguments).await,
+        ["retry"] => verbs::retry(&flags::<RetryVerb>(leaf)?).await,
         ["extend"] => verbs::extend(&flags::<ExtendVerb>(leaf)?).await,
         ["cancel"] => verbs::cancel(&flags::<CancelVerb>(leaf)?).await,
         ["clean"] => verbs::clean(kind, &flags::<CleanVerb>(leaf)?).await,

@@ -1,6 +1,5 @@
 //! What works on shards in this process: threads, progress, signals, the clock.
 
-use std::ffi::OsString;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -176,15 +175,13 @@ pub(crate) fn scheduler() -> Option<Scheduler> {
 }
 
 /// Adds the line that repeats a kernel's failure.
-pub(crate) fn advise(error: CliError, run: &StoredRun, arguments: &[OsString]) -> CliError {
+pub(crate) fn advise(error: CliError, run: &StoredRun) -> CliError {
     match error {
         CliError::Run(error) => {
             let croupier_run::Error::Kernel(failure) = &error else {
                 return CliError::Run(error);
             };
-            let program = arguments
-                .first()
-                .map_or("program".into(), |name| name.to_string_lossy());
+            let program = environment::program();
             let what = match failure {
                 croupier_compute::KernelFailure::Sample { sample, .. } => {
                     format!("--sample {sample}")

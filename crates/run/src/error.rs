@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use croupier_compute::{GridError, KernelFailure};
+use croupier_compute::{GridError, KernelFailure, engine};
 
 /// Why something could not be done with a run.
 #[derive(Debug, thiserror::Error)]
@@ -100,6 +100,16 @@ pub enum Error {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] croupier_store::Error),
+}
+
+/// Runs what a tally's author wrote outside blocks, at or after block `block`, and makes a panic in it an error.
+pub(crate) fn catch_in_tally<R>(block: u64, code: impl FnOnce() -> R) -> Result<R, Error> {
+    engine::catch_panic(|| Ok(code())).map_err(|failure| {
+        Error::Kernel(KernelFailure::Merge {
+            block,
+            message: failure.to_string(),
+        })
+    })
 }
 
 impl Error {

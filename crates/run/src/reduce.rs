@@ -8,6 +8,7 @@ use std::sync::Arc;
 use croupier_compute::Kernel;
 use croupier_store::Store;
 
+use crate::error::catch_in_tally;
 use crate::report::Attempts;
 use crate::{Error, FailedSamplesLimit, Policy, Report, StoredRun, results};
 
@@ -103,7 +104,9 @@ pub async fn reduce<K: Kernel>(
         samples_may_fail,
     )
     .await?;
-    let (report, verdict) = summary::report::<K>(run, options, &attempts, trouble, &merged);
+    let (report, verdict) = catch_in_tally(0, || {
+        summary::report::<K>(run, options, &attempts, trouble, &merged)
+    })?;
     let uri = results::write(run, &report, merged.node.as_ref(), &merged.sources).await?;
     Ok(Reduced {
         report,

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use croupier_compute::{Grid, Node, Tally};
 use croupier_store::Store;
 
+use crate::error::catch_in_tally;
 use crate::layout::PartialName;
 use crate::partial::{self, Partial, PartialError, PartialFormat};
 use crate::{Digest, Error, StoredRun};
@@ -134,13 +135,16 @@ impl<T: Tally> ShardReader<T> {
                 let mut agreement = Agreement::new(self.store.uri());
                 for (name, partial) in several {
                     for node in partial.nodes {
-                        agreement.add(name, node)?;
+                        catch_in_tally(node.first_block, || agreement.add(name, node))??;
                     }
                     content.witnesses.extend(partial.witnesses);
                 }
                 content.nodes = agreement.into_largest();
+                // Those of one block that differ are all kept, for a check to find.
                 content.witnesses.sort_by_key(|node| node.first_block);
-                content.witnesses.dedup_by_key(|node| node.first_block);
+                content
+                    .witnesses
+                    .dedup_by_key(|node| (node.first_block, node_digest(node)));
             }
         }
         Ok(content)

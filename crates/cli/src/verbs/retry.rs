@@ -1,13 +1,11 @@
 //! `retry`: begins a round of the shards that have holes, and says how to start it.
 
-use std::ffi::OsString;
-
 use croupier_run::{Executable, Standing, StoredRun, Survey};
 use serde::Serialize;
 
 use crate::exit::Exit;
 use crate::flags::RetryVerb;
-use crate::{CliError, run_uri, show};
+use crate::{CliError, environment, run_uri, show};
 
 #[derive(Serialize)]
 struct Retry {
@@ -23,7 +21,7 @@ struct Retry {
     commands: Vec<String>,
 }
 
-pub(crate) async fn retry(flags: &RetryVerb, arguments: &[OsString]) -> Result<Exit, CliError> {
+pub(crate) async fn retry(flags: &RetryVerb) -> Result<Exit, CliError> {
     let run = run_uri::open_run(&flags.run).await?;
     refuse_at_most_once(&run)?;
     let build = this_build()?;
@@ -41,9 +39,9 @@ pub(crate) async fn retry(flags: &RetryVerb, arguments: &[OsString]) -> Result<E
     let report = Retry {
         run: run.uri(),
         round: round.as_ref().map(|round| round.round),
-        commands: round.as_ref().map_or_else(Vec::new, |round| {
-            commands(arguments, &run, round.round, &round.shards)
-        }),
+        commands: round
+            .as_ref()
+            .map_or_else(Vec::new, |round| commands(&run, round.round, &round.shards)),
         shards: round.map_or_else(Vec::new, |round| round.shards),
         running: survey.count(Standing::Running),
         hopeless: if flags.all { Vec::new() } else { hopeless },
@@ -102,10 +100,8 @@ fn hopeless(survey: &Survey, build: &str) -> Vec<u32> {
 }
 
 /// The lines that start a round: one shard is a plain job, several are an array.
-fn commands(arguments: &[OsString], run: &StoredRun, round: u32, shards: &[u32]) -> Vec<String> {
-    let program = arguments
-        .first()
-        .map_or("program".into(), |name| name.to_string_lossy());
+fn commands(run: &StoredRun, round: u32, shards: &[u32]) -> Vec<String> {
+    let program = environment::program();
     let uri = run.uri();
     match shards {
         [shard] => vec![format!("{program} shard --run {uri} --shard {shard}")],

@@ -43,7 +43,7 @@ pub(crate) async fn run(
     worker
         .work_on_all(&run, &*planned.kernel, flags.plan.failed_samples)
         .await
-        .map_err(|error| advise(error, &run, arguments))?;
+        .map_err(|error| advise(error, &run))?;
     let options = ReduceOptions {
         policy: flags.plan.policy,
         failed_samples: flags.plan.failed_samples,

@@ -73,7 +73,7 @@ pub(crate) async fn shard(
     let worked = worker
         .work_on(&run, &*kernel, shard, flags.plan.failed_samples)
         .await
-        .map_err(|error| advise(error, &run, &environment::arguments()))?;
+        .map_err(|error| advise(error, &run))?;
     let report = ShardReport {
         run: run.uri(),
         shard,

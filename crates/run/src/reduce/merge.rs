@@ -7,6 +7,7 @@ use std::sync::Arc;
 use croupier_compute::{Node, Tally, Trunk};
 use futures_util::StreamExt;
 
+use crate::error::catch_in_tally;
 use crate::inventory::Inventory;
 use crate::layout::PartialName;
 use crate::report::{IN_TROUBLE, WITH_FAILED_SAMPLES, Warning};
@@ -95,10 +96,13 @@ pub(super) async fn merge<T: Tally>(
     while let Some(batch) = contents.next().await {
         for (shard, place, content) in batch? {
             let is_in_trouble = trouble.binary_search(&shard).is_ok();
-            merging.add(shard, place.blocks, content, is_in_trouble);
+            let first_block = place.blocks.start;
+            catch_in_tally(first_block, || {
+                merging.add(shard, place.blocks, content, is_in_trouble);
+            })?;
         }
     }
-    Ok(merging.finish(run))
+    catch_in_tally(0, || merging.finish(run))
 }
 
 /// How many shards one task reads at most, and how large all partials in hand may be for that.

@@ -10,6 +10,7 @@ use croupier_compute::{Frontier, Grid, Kernel, KernelFailure, Node, Tally};
 use tokio::sync::oneshot;
 
 use crate::Error;
+use crate::error::catch_in_tally;
 use crate::shard::ShardContent;
 
 /// What is to be run, and what need not be.
@@ -48,7 +49,7 @@ impl<T: Tally> Bench<T> {
             .collect();
         let frontier = Arc::new(Frontier::with_witnesses(job.witness_blocks));
         for node in job.before.nodes {
-            frontier.insert(node);
+            catch_in_tally(node.first_block, || frontier.insert(node))?;
         }
         let (sender, ended) = oneshot::channel();
         let finished = Arc::clone(&frontier);
