@@ -56,6 +56,7 @@ def readme(folder):
 def tracker(folder):
     with trackers.one_by_one(), moto() as endpoint:
         trackers.check(folder, endpoint)
+        trackers.check_driven(folder, endpoint)
 
 
 def ceph(folder):

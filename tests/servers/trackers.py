@@ -7,7 +7,7 @@ from unittest import mock
 import boto3
 from moto.dynamodb.responses import DynamoHandler
 
-from programs import expect, run
+from programs import expect, report, run
 
 TABLE = "croupier-tracker"
 # The longest name that a run may have.
@@ -56,6 +56,54 @@ def check(folder, endpoint):
     )["Items"][0]
     expect("attributes of the largest item", sorted(largest), sorted(ATTRIBUTES))
     expect("it costs one write unit", RUN_BYTES < item_bytes(largest) <= UNIT_BYTES, True)
+
+
+def check_driven(folder, endpoint):
+    """A driven run whose shards are claimed in a table: one worker is killed, and later the table is lost."""
+    aws = {
+        "AWS_ENDPOINT_URL_DYNAMODB": endpoint,
+        "AWS_ACCESS_KEY_ID": "any",
+        "AWS_SECRET_ACCESS_KEY": "any",
+        "AWS_REGION": "us-east-1",
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+    # A kernel of the tests, beside the examples' directory.
+    doomed = "../doomed"
+    quiet = report(folder, {}, doomed, "run", "--samples", 3200, "--seed", 7, "--name", "quiet")
+    plan = ["--samples", 3200, "--seed", 7, "--shards", 8, "--name", "demo", "--policy", "retry=2"]
+    run(folder, {}, doomed, "plan", *plan)
+    drive = ["drive", "--run", "demo", "--every", "200ms", "--tracker", "dynamodb://shards"]
+    dying = {**aws, "DIE_AT": "1300", "DIE_ONCE": "died", "SLOW": "500"}
+    driven = report(folder, dying, doomed, *drive, "--create-table")
+    expect("died", (folder / "died").exists(), True)
+    expect("digest", driven["digest"], quiet["digest"])
+    expect("rounds", len(list((folder / "croupier-runs/demo/rounds").iterdir())), 1)
+
+    client = boto3.client(
+        "dynamodb",
+        endpoint_url=endpoint,
+        aws_access_key_id="any",
+        aws_secret_access_key="any",
+        region_name="us-east-1",
+    )
+
+    def states():
+        return [
+            (int(item["shard"]["N"]), item["state"]["S"], int(item["attempts"]["N"]))
+            for item in sorted(
+                client.scan(TableName="shards")["Items"], key=lambda item: int(item["shard"]["N"])
+            )
+        ]
+
+    expect("states", states(), [(shard, "done", 2 if shard == 3 else 1) for shard in range(8)])
+    # A shard that is done is not run again; a table that is lost is told again.
+    run(folder, aws, doomed, "shard", "--run", "demo", "--shard", 2, "--tracker", "dynamodb://shards")
+    client.delete_table(TableName="shards")
+    again = report(folder, aws, doomed, *drive, "--create-table")
+    expect("digest again", again["digest"], quiet["digest"])
+    expect("states again", [state for _, state, _ in states()], ["done"] * 8)
+    # Who has no table is told so.
+    run(folder, aws, doomed, *drive[:-1], "dynamodb://nowhere", exit_code=2)
 
 
 @contextmanager

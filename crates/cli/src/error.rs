@@ -52,6 +52,17 @@ pub enum CliError {
     /// What starts shards failed.
     #[error(transparent)]
     Engine(#[from] croupier_fleet::engine::EngineError),
+    /// The tracker failed.
+    #[error(transparent)]
+    Tracker(#[from] croupier_fleet::TrackerError),
+    /// The tracker says that the shard is not for this worker.
+    #[error("{what}")]
+    Tracked {
+        /// Why.
+        what: String,
+        /// What it means for a scheduler.
+        exit: Exit,
+    },
     /// The system failed.
     #[error("{what}: {error}")]
     System {
@@ -73,7 +84,11 @@ impl CliError {
             | Self::Kernel { .. }
             | Self::Index(_)
             | Self::Threads(_) => Exit::BadInput,
-            Self::Pool(_) | Self::Engine(_) | Self::System { .. } => Exit::Failed,
+            Self::Tracked { exit, .. } => *exit,
+            Self::Tracker(error) if !error.is_retryable() => Exit::BadInput,
+            Self::Tracker(_) | Self::Pool(_) | Self::Engine(_) | Self::System { .. } => {
+                Exit::Failed
+            }
             Self::Run(error) | Self::Advised { error, .. } => exit_of(error),
         }
     }

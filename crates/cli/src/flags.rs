@@ -99,6 +99,18 @@ pub(crate) struct WorkFlags {
     pub(crate) no_progress: bool,
 }
 
+// What remembers how shards ended, beside the store.
+#[derive(Args, Clone, Debug)]
+#[group(skip)]
+pub(crate) struct TrackerFlags {
+    /// A table that remembers how shards ended and lets one worker have each: dynamodb://table. The store's own records if left out
+    #[arg(long, value_name = "URI", help_heading = "Tracker")]
+    pub(crate) tracker: Option<String>,
+    /// With a tracker: after so many failed attempts a shard is given up
+    #[arg(long, value_name = "N", default_value_t = 10, help_heading = "Tracker")]
+    pub(crate) max_attempts: u32,
+}
+
 // How results are shown.
 #[derive(Args, Clone, Copy, Debug)]
 #[group(skip)]
@@ -162,6 +174,8 @@ pub(crate) struct ShardVerb {
     pub(crate) plan: PlanFlags,
     #[command(flatten)]
     pub(crate) work: WorkFlags,
+    #[command(flatten)]
+    pub(crate) tracker: TrackerFlags,
     #[command(flatten)]
     pub(crate) store: StoreFlags,
     #[command(flatten)]
@@ -275,6 +289,11 @@ pub(crate) struct DriveVerb {
     /// How often to look
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration)]
     pub(crate) every: Duration,
+    /// Make the tracker's table first, for trying out
+    #[arg(long, requires = "tracker", help_heading = "Tracker")]
+    pub(crate) create_table: bool,
+    #[command(flatten)]
+    pub(crate) tracker: TrackerFlags,
     #[command(flatten)]
     pub(crate) work: WorkFlags,
     #[command(flatten)]

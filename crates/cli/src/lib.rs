@@ -23,6 +23,7 @@ mod setup;
 mod show;
 mod supervise;
 pub mod threads;
+mod tracking;
 mod verbs;
 mod worker;
 

@@ -12,7 +12,8 @@ use croupier_store::Options;
 use crate::exit::Exit;
 use crate::flags::{
     CancelVerb, CleanVerb, DriveVerb, ExtendVerb, LogsVerb, LsVerb, PlanVerb, ReduceVerb,
-    ReplayVerb, RetryVerb, RmVerb, RunVerb, ShardVerb, StatusVerb, VerifyVerb, WaitVerb,
+    ReplayVerb, RetryVerb, RmVerb, RunVerb, ShardVerb, StatusVerb, TrackerFlags, VerifyVerb,
+    WaitVerb,
 };
 use crate::kind::{Kind, KindOf, Program};
 use crate::parameters::{
@@ -103,15 +104,17 @@ async fn dispatch(kind: &dyn Kind, arguments: &[OsString]) -> Result<Exit, CliEr
     }
 }
 
-/// The run and the shard that a call of `shard` was about.
+/// The run and the shard that a call of `shard` was about, and its tracker.
 pub(crate) async fn shard_target(
     kind: &dyn Kind,
     arguments: &[OsString],
-) -> Result<(StoredRun, u32), CliError> {
+) -> Result<(StoredRun, u32, TrackerFlags), CliError> {
     let name = program_name(kind, arguments.first().map(OsString::as_os_str));
     let matches = parsed(kind, &name, arguments).await?;
     let (_, leaf) = leaf_of(&matches);
-    verbs::target(leaf, &flags::<ShardVerb>(leaf)?).await
+    let flags = flags::<ShardVerb>(leaf)?;
+    let (run, shard) = verbs::target(leaf, &flags).await?;
+    Ok((run, shard, flags.tracker))
 }
 
 /// The command line with what `--kwargs` adds to it.

@@ -28,12 +28,14 @@ mod linux {
     use std::process::{ChildStderr, Command, ExitStatus, Stdio};
     use std::thread::JoinHandle;
 
+    use croupier_fleet::tracker::FailureClass;
     use croupier_run::Death;
     use rustix::process::{Pid, Signal, getppid, kill_process, set_parent_process_death_signal};
     use tokio::signal::unix::{SignalKind, signal};
 
     use super::{ExitCode, Kind, OsString};
     use crate::exit::Exit;
+    use crate::tracking::Tracking;
     use crate::worker::ATTEMPT;
     use crate::{CliError, environment, program};
 
@@ -175,15 +177,24 @@ mod linux {
         attempt: &str,
         death: Death,
     ) -> Result<(), CliError> {
-        let (run, shard) = program::shard_target(kind, arguments).await?;
+        let (run, shard, tracker) = program::shard_target(kind, arguments).await?;
         let how = match (death.signal, death.exit_code) {
             (Some(signal), _) => format!("killed by signal {signal}"),
             (None, code) => format!("exit code {}", code.unwrap_or_default()),
+        };
+        let class = match (death.out_of_memory, death.signal) {
+            (Some(true), _) => Some(FailureClass::OutOfMemory),
+            (_, Some(_)) => Some(FailureClass::Signal),
+            // A worker that exits by itself has told the tracker.
+            (_, None) => None,
         };
         run.record_death(shard, attempt, death).await?;
         if run.manifest.policy.fail_fast {
             run.stop(Some(shard), format!("shard {shard} failed: {how}"))
                 .await?;
+        }
+        if let Some(class) = class {
+            Tracking::end_dead(&tracker, &run, shard, attempt, class, &how).await?;
         }
         Ok(())
     }

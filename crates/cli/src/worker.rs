@@ -20,6 +20,7 @@ use crate::{CliError, environment, show};
 /// The threads and the program that work on shards, one after the other.
 pub(crate) struct Worker {
     pub(crate) threads: Threads,
+    attempt: String,
     options: WorkOptions,
     show_progress: bool,
 }
@@ -28,6 +29,10 @@ impl Worker {
     /// Takes threads, and notes when the process was told to be gone.
     pub(crate) fn new(flags: &WorkFlags, scheduler: Option<Scheduler>) -> Result<Self, CliError> {
         let threads = threads::choose(flags.threads, &environment::variable, Machine::here())?;
+        let attempt = match environment::variable(ATTEMPT) {
+            Some(attempt) => attempt,
+            None => format!("{:016x}", croupier_run::drawn_seed()?),
+        };
         let control = Arc::new(Control::new());
         tokio::spawn(stop_when_asked(Arc::clone(&control)));
         let options = WorkOptions {
@@ -40,7 +45,7 @@ impl Worker {
             allow_other_build: flags.allow_other_build,
             failed_samples: None,
             scheduler,
-            attempt: environment::variable(ATTEMPT),
+            attempt: Some(attempt.clone()),
             checkpoints: Checkpoints {
                 every: flags.checkpoint,
                 stop_at: stop_at(flags.deadline),
@@ -49,9 +54,20 @@ impl Worker {
         };
         Ok(Self {
             threads,
+            attempt,
             options,
             show_progress: !flags.no_progress,
         })
+    }
+
+    /// The id of this attempt.
+    pub(crate) fn attempt(&self) -> &str {
+        &self.attempt
+    }
+
+    /// Whether it was told to end.
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.options.control.is_stopped()
     }
 
     pub(crate) fn say_threads(&self) {

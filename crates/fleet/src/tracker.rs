@@ -48,7 +48,7 @@ pub use self::clock::{Clock, ManualClock, SystemClock, Terms};
 pub use self::dynamodb::DynamoDb;
 pub use self::error::TrackerError;
 pub use self::memory::Memory;
-pub use self::open::open;
+pub use self::open::{create, open};
 
 /// The most bytes a run's name may have.
 pub const RUN_BYTES: usize = 480;

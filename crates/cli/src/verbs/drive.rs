@@ -4,6 +4,7 @@ use std::ffi::OsString;
 
 use croupier_fleet::driver::{DriveError, Driven, Step, drive as drive_run};
 use croupier_fleet::engine::Local;
+use croupier_fleet::tracker;
 use croupier_run::{ReduceOptions, Standing, StoredRun, Survey};
 
 use crate::exit::Exit;
@@ -12,11 +13,12 @@ use crate::kind::Kind;
 use crate::setup::check_run;
 use crate::verbs::reduce::print_reduced;
 use crate::verbs::retry::this_build;
-use crate::{CliError, environment, run_uri, show};
+use crate::{CliError, environment, run_uri, show, tracking};
 
 pub(crate) async fn drive(kind: &dyn Kind, flags: &DriveVerb) -> Result<Exit, CliError> {
     let mut run = run_uri::open_run(&flags.run).await?;
     check_run(kind, &run)?;
+    prepare_tracker(flags, &run).await?;
     let program = environment::executable().map_err(|error| CliError::System {
         what: "this program's own file can't be found",
         error,
@@ -33,6 +35,32 @@ pub(crate) async fn drive(kind: &dyn Kind, flags: &DriveVerb) -> Result<Exit, Cl
         eprintln!("the run is stopped: {}", order.reason);
     }
     print_reduced(kind, &run, &ReduceOptions::default(), flags.show.json).await
+}
+
+/// Makes its table where that is asked for, and tells it what is done, which it may have lost.
+async fn prepare_tracker(flags: &DriveVerb, run: &StoredRun) -> Result<(), CliError> {
+    let Some(uri) = &flags.tracker.tracker else {
+        return Ok(());
+    };
+    if flags.create_table {
+        tracker::create(uri).await?;
+    }
+    let Some(tracker) = tracking::open(&flags.tracker, run).await? else {
+        return Ok(());
+    };
+    let survey = run.survey().await?;
+    let done = survey
+        .shards
+        .iter()
+        .filter(|shard| shard.standing == Standing::Done);
+    let done: Vec<u32> = done.map(|shard| shard.shard).collect();
+    match tracker.rebuild(&done).await {
+        Ok(0) => {}
+        Ok(count) => eprintln!("told the tracker of {count} shards that are done"),
+        Err(error) if error.is_retryable() => eprintln!("warning: {error}"),
+        Err(error) => return Err(error.into()),
+    }
+    Ok(())
 }
 
 /// What every worker is called with, but for its shard.
@@ -55,6 +83,10 @@ fn worker_arguments(run: &StoredRun, flags: &DriveVerb) -> Vec<OsString> {
     }
     if let Some(deadline) = flags.work.deadline {
         say("--deadline", format!("{}ms", deadline.as_millis()));
+    }
+    if let Some(tracker) = &flags.tracker.tracker {
+        say("--tracker", tracker.clone());
+        say("--max-attempts", flags.tracker.max_attempts.to_string());
     }
     if flags.work.allow_other_build {
         arguments.push("--allow-other-build".to_owned());

@@ -15,6 +15,7 @@ use crate::flags::ShardVerb;
 use crate::kind::Kind;
 use crate::number::format_count;
 use crate::setup::{from_flags, from_run};
+use crate::tracking::Tracking;
 use crate::verbs::plan::place;
 use crate::worker::{Worker, advise, scheduler};
 use crate::{CliError, environment, run_uri, show};
@@ -70,10 +71,17 @@ pub(crate) async fn shard(
     };
     let shard = chosen.in_run(&run, flags.round).await?;
     worker.say_threads();
-    let worked = worker
+    let is_stopped = || worker.is_stopped();
+    let tracking =
+        Tracking::begin(&flags.tracker, &run, shard, worker.attempt(), is_stopped).await?;
+    let outcome = worker
         .work_on(&run, &*kernel, shard, flags.plan.failed_samples)
         .await
-        .map_err(|error| advise(error, &run))?;
+        .map_err(|error| advise(error, &run));
+    if let Some(tracking) = tracking {
+        tracking.end(&outcome).await;
+    }
+    let worked = outcome?;
     let report = ShardReport {
         run: run.uri(),
         shard,

@@ -16,6 +16,28 @@ pub async fn open(uri: &str, run: &str, terms: Terms) -> Result<Arc<dyn Tracker>
     dynamodb(uri, table(uri)?, run, terms).await
 }
 
+/// Makes the table of the tracker at `uri`, for trying out, and waits until it can be used; one that is there is fine.
+///
+/// # Errors
+/// As [`open`]; what DynamoDB says.
+pub async fn create(uri: &str) -> Result<(), TrackerError> {
+    create_table(uri, table(uri)?).await
+}
+
+#[cfg(feature = "aws")]
+async fn create_table(_: &str, table: &str) -> Result<(), TrackerError> {
+    let any_run = "run";
+    let tracker = super::DynamoDb::open(table, any_run, Terms::default()).await?;
+    tracker.create_table().await
+}
+
+#[cfg(not(feature = "aws"))]
+async fn create_table(uri: &str, table: &str) -> Result<(), TrackerError> {
+    dynamodb(uri, table, "run", Terms::default())
+        .await
+        .map(|_| ())
+}
+
 /// The table that a URI names.
 fn table(uri: &str) -> Result<&str, TrackerError> {
     let bad = |reason: &str| TrackerError::BadUri {
