@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use croupier_benches::{Budget, Way, compare};
@@ -49,7 +50,9 @@ fn main() {
     let shards = if budget.is_quick() { 1000 } else { 10_000 };
     // Names of benches among the arguments: only those.
     let names: Vec<String> = std::env::args()
-        .filter(|argument| ["directory", "s3", "shard"].contains(&argument.as_str()))
+        .filter(|argument| {
+            ["directory", "s3", "shard", "checkpoint", "array"].contains(&argument.as_str())
+        })
         .collect();
     let is_meant = |name: &str| names.is_empty() || names.iter().any(|named| named == name);
     if is_meant("directory") {
@@ -59,7 +62,18 @@ fn main() {
         from_s3(budget, &runtime, shards / 10);
     }
     if is_meant("shard") {
-        one_shard(budget, &runtime);
+        let folder = tempfile::tempdir().expect("a folder");
+        let directory: Arc<dyn Store> = Arc::new(Directory::new(folder.path()).expect("a store"));
+        one_shard(budget, &runtime, &directory, "a directory", 30);
+        let server = S3Server::start();
+        let s3: Arc<dyn Store> = Arc::new(server.store("", &Options::default()));
+        one_shard(budget, &runtime, &s3, "S3 on loopback", 50);
+    }
+    if is_meant("checkpoint") {
+        checkpoints(budget, &runtime);
+    }
+    if is_meant("array") {
+        array(budget, &runtime);
     }
 }
 
@@ -77,6 +91,23 @@ fn from_directory(budget: Budget, runtime: &Runtime, shards: u32) {
     println!(
         "  {shards} shards in {:.0} ms, aim 1000 ms for 10000",
         pairs * f64::from(shards) / 1e6
+    );
+    let run = runtime.block_on(open(&store, "demo")).expect("a run");
+    let surveying = Way::new("status", || {
+        let survey = runtime.block_on(run.survey()).expect("a survey");
+        assert!(survey.is_done());
+    });
+    let fetching = Way::new("only fetch", || {
+        assert_eq!(
+            runtime.block_on(fetch(&store, 32, &["demo/attempts/"])),
+            u64::from(shards)
+        );
+    });
+    let title = format!("the status of {shards} shards in a directory");
+    let took = compare(budget, &title, shards.into(), "none", surveying, fetching);
+    println!(
+        "  {:.0} ms, aim 2000 ms for 10000",
+        took.nanoseconds[0] * f64::from(shards) / 1e6
     );
 }
 
@@ -116,17 +147,18 @@ fn reducing(
         assert_eq!(reduced.report.shards.done, shards);
     });
     let fetching = Way::new("only fetch", || {
-        let fetched = runtime.block_on(fetch(store, options.at_once));
+        let folders = ["demo/partials/", "demo/attempts/"];
+        let fetched = runtime.block_on(fetch(store, options.at_once, &folders));
         assert_eq!(fetched, 2 * u64::from(shards));
     });
     let title = format!("{shards} scalar partials from {place}");
     compare(budget, &title, shards.into(), aim, reducing, fetching).nanoseconds[0]
 }
 
-/// Fetches the partials and attempts of a run, in tasks as a reducer does, and counts them.
-async fn fetch(store: &Arc<dyn Store>, at_once: usize) -> u64 {
+/// Fetches what is in folders of a run, in tasks as a reducer does, and counts it.
+async fn fetch(store: &Arc<dyn Store>, at_once: usize, folders: &[&str]) -> u64 {
     let mut fetched = 0;
-    for folder in ["demo/partials/", "demo/attempts/"] {
+    for folder in folders {
         let entries = store.list(folder).await.expect("a list");
         let mut objects = stream::iter(entries)
             .map(|entry| {
@@ -144,18 +176,22 @@ async fn fetch(store: &Arc<dyn Store>, at_once: usize) -> u64 {
 
 /// Times opening a run and working on one shard of one tiny block, its program's fingerprint
 /// included, beside putting the one object that matters.
-fn one_shard(budget: Budget, runtime: &Runtime) {
+fn one_shard(
+    budget: Budget,
+    runtime: &Runtime,
+    store: &Arc<dyn Store>,
+    place: &str,
+    aim_milliseconds: u32,
+) {
     const SHARDS: u32 = 1000;
-    let folder = tempfile::tempdir().expect("a folder");
-    let store: Arc<dyn Store> = Arc::new(Directory::new(folder.path()).expect("a store"));
     runtime
-        .block_on(plan(&store, "demo", &plan_of(SHARDS)))
+        .block_on(plan(store, "demo", &plan_of(SHARDS)))
         .expect("a plan");
     let mut shard = 0;
     let working = Way::new("open and work", || {
         runtime.block_on(async {
             let options = options(Executable::current().expect("this program"));
-            let run = open(&store, "demo").await.expect("a run");
+            let run = open(store, "demo").await.expect("a run");
             let kernel = Arc::new(SCALAR);
             work(&run, &kernel, shard, &options)
                 .await
@@ -172,15 +208,118 @@ fn one_shard(budget: Budget, runtime: &Runtime) {
             .block_on(store.put(&key, bytes.clone()))
             .expect("a put");
     });
-    let title = "one shard in a directory";
-    let pairs = compare(budget, title, 1, "none", working, putting);
+    let title = format!("one shard in {place}");
+    let pairs = compare(budget, &title, 1, "none", working, putting);
     let started = std::time::Instant::now();
     Executable::current().expect("this program");
     println!(
-        "  {:.1} ms, of which the program's fingerprint takes about {:.1} ms, aim 30 ms",
+        "  {:.1} ms, of which the program's fingerprint takes about {:.1} ms, aim {aim_milliseconds} ms",
         pairs.nanoseconds[0] / 1e6,
         started.elapsed().as_secs_f64() * 1e3
     );
+}
+
+/// Times a shard with many checkpoints beside the same with none: what one costs, as a share of the time between two.
+fn checkpoints(budget: Budget, runtime: &Runtime) {
+    let every = Duration::from_millis(10);
+    let worker = |name: &'static str, every: Duration| {
+        let options = WorkOptions {
+            checkpoints: Checkpoints {
+                every,
+                stop_at: None,
+            },
+            ..options(Executable::current().expect("this program"))
+        };
+        Way::new(name, move || {
+            let store: Arc<dyn Store> = Arc::new(Memory::new());
+            let samples = if budget.is_quick() { 1 << 14 } else { 1 << 17 };
+            let run = runtime
+                .block_on(plan(&store, "demo", &uneven_plan(samples, 1)))
+                .expect("a plan")
+                .run;
+            runtime
+                .block_on(work(&run, &Arc::new(UNEVEN), 0, &options))
+                .expect("a partial");
+        })
+    };
+    let with = worker("with checkpoints", every);
+    let without = worker("with none", Duration::from_secs(3600));
+    let title = "a shard with a checkpoint each 10 ms";
+    let pairs = compare(budget, title, 1, "none", with, without);
+    let [with, without] = pairs.nanoseconds;
+    let checkpoints = (with / every.as_nanos() as f64).max(1.0);
+    println!(
+        "  {:.3} ms each, {:.4} % of a minute, aim 1 %",
+        (with - without).max(0.0) / checkpoints / 1e6,
+        100.0 * (with - without).max(0.0) / checkpoints / 60e9
+    );
+}
+
+/// Times all shards of an array, one after the other on two threads, beside the same work on one thread: what is lost
+/// to stragglers at the end of each shard.
+fn array(budget: Budget, runtime: &Runtime) {
+    const SHARDS: u32 = 8;
+    let samples = if budget.is_quick() { 1 << 16 } else { 1 << 20 };
+    let worker = |name: &'static str, threads: usize, shards: u32| {
+        let options = WorkOptions {
+            pool: Pool::new(threads).expect("threads"),
+            ..options(Executable::current().expect("this program"))
+        };
+        Way::new(name, move || {
+            let store: Arc<dyn Store> = Arc::new(Memory::new());
+            let run = runtime
+                .block_on(plan(&store, "demo", &uneven_plan(samples, shards)))
+                .expect("a plan")
+                .run;
+            for shard in 0..shards {
+                runtime
+                    .block_on(work(&run, &Arc::new(UNEVEN), shard, &options))
+                    .expect("a partial");
+            }
+        })
+    };
+    let two = worker("8 shards, 2 threads", 2, SHARDS);
+    let one = worker("1 shard, 1 thread", 1, 1);
+    let title = "samples whose costs differ tenfold";
+    let pairs = compare(budget, title, samples, "none", two, one);
+    let [two, one] = pairs.nanoseconds;
+    println!("  efficiency {:.3}, aim 0.95", one / (2.0 * two));
+}
+
+/// Its samples take from one to ten times as long.
+#[derive(Serialize)]
+struct Uneven {}
+
+const UNEVEN: Uneven = Uneven {};
+
+impl Kernel for Uneven {
+    type Rng = ChaCha8Rng;
+    type Tally = Mean;
+    // About a millisecond.
+    const BLOCK: u64 = 512;
+
+    fn tally(&self) -> Mean {
+        Mean::new()
+    }
+
+    fn sample(&self, _: u64, rng: &mut Stream<ChaCha8Rng>, tally: &mut Mean) {
+        let steps = 20 * (1 + (10.0 * pinned::uniform(rng)) as u64);
+        let walked: f64 = (0..steps).map(|_| pinned::normal(rng)).sum();
+        tally.record(walked);
+    }
+}
+
+fn uneven_plan(samples: u64, shards: u32) -> Plan {
+    let length = BlockLength::new(Uneven::BLOCK).expect("a power of two");
+    Plan {
+        identity: Identity::of(&UNEVEN, 7, length, BTreeMap::new()).expect("an identity"),
+        samples,
+        shards,
+        inputs: BTreeMap::new(),
+        policy: "complete".parse().expect("a policy"),
+        at_most_once: false,
+        failed_samples: "0".parse().expect("a limit"),
+    }
 }
 
 fn plan_of(shards: u32) -> Plan {
