@@ -95,13 +95,13 @@ def check_driven(folder, endpoint):
             )
         ]
 
-    expect("states", states(), [(shard, "done", 2 if shard == 3 else 1) for shard in range(8)])
+    expect("states", states(), [(shard, "DONE", 2 if shard == 3 else 1) for shard in range(8)])
     # A shard that is done is not run again; a table that is lost is told again.
     run(folder, aws, doomed, "shard", "--run", "demo", "--shard", 2, "--tracker", "dynamodb://shards")
     client.delete_table(TableName="shards")
     again = report(folder, aws, doomed, *drive, "--create-table")
     expect("digest again", again["digest"], quiet["digest"])
-    expect("states again", [state for _, state, _ in states()], ["done"] * 8)
+    expect("states again", [state for _, state, _ in states()], ["DONE"] * 8)
     # Who has no table is told so.
     run(folder, aws, doomed, *drive[:-1], "dynamodb://nowhere", exit_code=2)
 

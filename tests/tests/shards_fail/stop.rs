@@ -9,7 +9,7 @@ use super::{PLAN, doomed, fresh, is_there, quiet_digest};
 #[test]
 fn the_first_failure_ends_all_where_the_policy_is_to_fail_fast() {
     let here = fresh();
-    let slow = doomed(here.path()).with("SLOW", "20000");
+    let slow = doomed(here.path()).with("SLOW", "50000");
     let _ = slow.call(&format!("{PLAN} --policy fail-fast")).exits(0);
     let others: Vec<_> = [0, 1]
         .map(|shard| {
