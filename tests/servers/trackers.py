@@ -96,6 +96,8 @@ def check_driven(folder, endpoint):
         ]
 
     expect("states", states(), [(shard, "DONE", 2 if shard == 3 else 1) for shard in range(8)])
+    status = report(folder, aws, doomed, "status", "--run", "demo", *drive[-2:])
+    expect("status", status["tracked"], {"done": 8})
     # A shard that is done is not run again; a table that is lost is told again.
     run(folder, aws, doomed, "shard", "--run", "demo", "--shard", 2, "--tracker", "dynamodb://shards")
     client.delete_table(TableName="shards")

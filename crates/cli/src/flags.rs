@@ -212,6 +212,8 @@ pub(crate) struct StatusVerb {
     #[arg(long)]
     pub(crate) watch: bool,
     #[command(flatten)]
+    pub(crate) tracker: TrackerFlags,
+    #[command(flatten)]
     pub(crate) show: ShowFlags,
 }
 

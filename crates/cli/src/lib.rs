@@ -13,6 +13,7 @@ mod environment;
 mod error;
 pub mod exit;
 mod flags;
+mod grammar;
 mod kind;
 pub mod number;
 pub mod parameters;

@@ -28,7 +28,7 @@ pub struct Threads {
 
 /// What is known of the CPUs here.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Machine {
+pub struct Processors {
     /// What this process may use: affinity and quota counted in.
     pub available: Option<usize>,
     /// What affinity leaves, whatever the quota.
@@ -65,7 +65,7 @@ pub enum ThreadsError {
 pub fn choose(
     flag: Option<u64>,
     environment: &dyn Fn(&str) -> Option<String>,
-    machine: Machine,
+    machine: Processors,
 ) -> Result<Threads, ThreadsError> {
     if let Some(count) = flag {
         let variable = environment(FLAGS_VARIABLE).filter(|value| value.parse() == Ok(count));
@@ -97,7 +97,7 @@ fn read(name: &str, value: &str) -> Result<Threads, ThreadsError> {
     }
 }
 
-impl Machine {
+impl Processors {
     /// The machine this process runs on. Where a number cannot be had, it is `None`.
     #[must_use]
     pub fn here() -> Self {
@@ -151,7 +151,7 @@ fn count_listed(list: &str) -> Option<usize> {
 mod tests {
     use super::*;
 
-    const MACHINE: Machine = Machine {
+    const MACHINE: Processors = Processors {
         available: Some(4),
         allowed: Some(8),
         online: Some(8),
@@ -224,7 +224,7 @@ mod tests {
             (2, None, Some(8), "CPU affinity or cgroup quota, of"),
             (2, Some(2), None, "available to this process"),
         ] {
-            let machine = Machine {
+            let machine = Processors {
                 available: Some(available),
                 allowed,
                 online,
@@ -234,7 +234,7 @@ mod tests {
             assert!(text.contains(says), "{text}");
             assert_eq!(threads.map(|threads| threads.count), Ok(available));
         }
-        let nothing = choose(None, &|_| None, Machine::default());
+        let nothing = choose(None, &|_| None, Processors::default());
         assert_eq!(nothing, Err(ThreadsError::Unknown));
     }
 
@@ -255,7 +255,7 @@ mod tests {
 
     #[test]
     fn this_machine_has_a_cpu() {
-        let machine = Machine::here();
+        let machine = Processors::here();
         assert!(machine.available.is_some_and(|count| count > 0));
         assert!(
             machine

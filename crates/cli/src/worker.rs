@@ -14,7 +14,7 @@ use crate::exit::Exit;
 use crate::flags::WorkFlags;
 use crate::kind::Instance;
 use crate::progress::Progress;
-use crate::threads::{self, Machine, Threads};
+use crate::threads::{self, Processors, Threads};
 use crate::{CliError, environment, show};
 
 /// The threads and the program that work on shards, one after the other.
@@ -28,7 +28,7 @@ pub(crate) struct Worker {
 impl Worker {
     /// Takes threads, and notes when the process was told to be gone.
     pub(crate) fn new(flags: &WorkFlags, scheduler: Option<Scheduler>) -> Result<Self, CliError> {
-        let threads = threads::choose(flags.threads, &environment::variable, Machine::here())?;
+        let threads = threads::choose(flags.threads, &environment::variable, Processors::here())?;
         let attempt = match environment::variable(ATTEMPT) {
             Some(attempt) => attempt,
             None => format!("{:016x}", croupier_run::drawn_seed()?),

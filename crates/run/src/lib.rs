@@ -20,6 +20,7 @@ mod clean;
 mod content;
 mod error;
 mod executable;
+mod extend;
 mod identity;
 mod inputs;
 mod inventory;

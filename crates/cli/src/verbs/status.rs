@@ -1,14 +1,16 @@
 //! `status`: how far a run is, and why shards are missing. No partial is read.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+use croupier_fleet::tracker::State;
 use croupier_run::{Cause, Standing, StoredRun, Survey};
 use serde::Serialize;
 
 use crate::exit::Exit;
 use crate::flags::StatusVerb;
 use crate::number::format_count;
-use crate::{CliError, run_uri, show};
+use crate::{CliError, run_uri, show, tracking};
 
 #[derive(Serialize)]
 struct StatusReport {
@@ -30,6 +32,8 @@ struct StatusReport {
     stopped: Option<String>,
     /// Why shards are not done, the most frequent first.
     causes: Vec<Cause>,
+    /// What the tracker says: a state, with the class of a failure, and how many shards; null where none was asked.
+    tracked: Option<BTreeMap<String, usize>>,
 }
 
 #[derive(Serialize)]
@@ -44,7 +48,8 @@ pub(crate) async fn status(flags: &StatusVerb) -> Result<Exit, CliError> {
     let mut run = run_uri::open_run(&flags.run).await?;
     loop {
         let survey = run.survey().await?;
-        show::print(flags.show.json, &report(&run, &survey), text)?;
+        let tracked = tracked(flags, &run).await?;
+        show::print(flags.show.json, &report(&run, &survey, tracked), text)?;
         let goes_on = !survey.is_done()
             && survey.count(Standing::Running) + survey.count(Standing::Waiting) > 0;
         if !flags.watch || !goes_on {
@@ -55,7 +60,32 @@ pub(crate) async fn status(flags: &StatusVerb) -> Result<Exit, CliError> {
     }
 }
 
-fn report(run: &StoredRun, survey: &Survey) -> StatusReport {
+/// What the tracker says, where one is asked for.
+async fn tracked(
+    flags: &StatusVerb,
+    run: &StoredRun,
+) -> Result<Option<BTreeMap<String, usize>>, CliError> {
+    let Some(tracker) = tracking::open(&flags.tracker, run).await? else {
+        return Ok(None);
+    };
+    let mut counts = BTreeMap::new();
+    for shard in tracker.states().await? {
+        let state = match (shard.state, shard.class) {
+            (State::Running, _) => "running".to_owned(),
+            (State::Done, _) => "done".to_owned(),
+            (State::Failed, Some(class)) => format!("failed: {}", class.name()),
+            (State::Failed, None) => "failed".to_owned(),
+        };
+        *counts.entry(state).or_default() += 1;
+    }
+    Ok(Some(counts))
+}
+
+fn report(
+    run: &StoredRun,
+    survey: &Survey,
+    tracked: Option<BTreeMap<String, usize>>,
+) -> StatusReport {
     let identity = &run.manifest.identity;
     let is_without = |with_blocks: bool| {
         let shards = survey.shards.iter().filter(move |shard| {
@@ -96,6 +126,7 @@ fn report(run: &StoredRun, survey: &Survey) -> StatusReport {
         rounds: survey.rounds.len(),
         stopped: survey.stop_order.as_ref().map(|order| order.reason.clone()),
         causes: survey.causes(),
+        tracked,
     }
 }
 
@@ -134,6 +165,9 @@ fn text(report: &StatusReport) -> String {
             cause.cause,
             cause.first
         ));
+    }
+    for (state, shards) in report.tracked.iter().flatten() {
+        text.push_str(&format!("\ntracker {shards} {state}"));
     }
     if let Some(reason) = &report.stopped {
         text.push_str(&format!("\nstopped {reason}"));
