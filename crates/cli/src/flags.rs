@@ -106,6 +106,14 @@ pub(crate) struct TrackerFlags {
     /// A table that remembers how shards ended and lets one worker have each: dynamodb://table. The store's own records if left out
     #[arg(long, value_name = "URI", help_heading = "Tracker")]
     pub(crate) tracker: Option<String>,
+}
+
+// How a tracker is asked for a shard.
+#[derive(Args, Clone, Debug)]
+#[group(skip)]
+pub(crate) struct ClaimFlags {
+    #[command(flatten)]
+    pub(crate) tracker: TrackerFlags,
     /// With a tracker: after so many failed attempts a shard is given up
     #[arg(long, value_name = "N", default_value_t = 10, help_heading = "Tracker")]
     pub(crate) max_attempts: u32,
@@ -175,7 +183,7 @@ pub(crate) struct ShardVerb {
     #[command(flatten)]
     pub(crate) work: WorkFlags,
     #[command(flatten)]
-    pub(crate) tracker: TrackerFlags,
+    pub(crate) claim: ClaimFlags,
     #[command(flatten)]
     pub(crate) store: StoreFlags,
     #[command(flatten)]
@@ -295,7 +303,7 @@ pub(crate) struct DriveVerb {
     #[arg(long, requires = "tracker", help_heading = "Tracker")]
     pub(crate) create_table: bool,
     #[command(flatten)]
-    pub(crate) tracker: TrackerFlags,
+    pub(crate) claim: ClaimFlags,
     #[command(flatten)]
     pub(crate) work: WorkFlags,
     #[command(flatten)]

@@ -11,8 +11,8 @@ use croupier_store::Options;
 
 use crate::exit::Exit;
 use crate::flags::{
-    CancelVerb, CleanVerb, DriveVerb, ExtendVerb, LogsVerb, LsVerb, PlanVerb, ReduceVerb,
-    ReplayVerb, RetryVerb, RmVerb, RunVerb, ShardVerb, StatusVerb, TrackerFlags, VerifyVerb,
+    CancelVerb, ClaimFlags, CleanVerb, DriveVerb, ExtendVerb, LogsVerb, LsVerb, PlanVerb,
+    ReduceVerb, ReplayVerb, RetryVerb, RmVerb, RunVerb, ShardVerb, StatusVerb, VerifyVerb,
     WaitVerb,
 };
 use crate::grammar::{check_names, command, program_name};
@@ -108,13 +108,13 @@ async fn dispatch(kind: &dyn Kind, arguments: &[OsString]) -> Result<Exit, CliEr
 pub(crate) async fn shard_target(
     kind: &dyn Kind,
     arguments: &[OsString],
-) -> Result<(StoredRun, u32, TrackerFlags), CliError> {
+) -> Result<(StoredRun, u32, ClaimFlags), CliError> {
     let name = program_name(kind, arguments.first().map(OsString::as_os_str));
     let matches = parsed(kind, &name, arguments).await?;
     let (_, leaf) = leaf_of(&matches);
     let flags = flags::<ShardVerb>(leaf)?;
     let (run, shard) = verbs::target(leaf, &flags).await?;
-    Ok((run, shard, flags.tracker))
+    Ok((run, shard, flags.claim))
 }
 
 /// The command line with what `--kwargs` adds to it.

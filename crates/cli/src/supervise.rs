@@ -177,7 +177,7 @@ mod linux {
         attempt: &str,
         death: Death,
     ) -> Result<(), CliError> {
-        let (run, shard, tracker) = program::shard_target(kind, arguments).await?;
+        let (run, shard, claim) = program::shard_target(kind, arguments).await?;
         let how = match (death.signal, death.exit_code) {
             (Some(signal), _) => format!("killed by signal {signal}"),
             (None, code) => format!("exit code {}", code.unwrap_or_default()),
@@ -194,7 +194,7 @@ mod linux {
                 .await?;
         }
         if let Some(class) = class {
-            Tracking::end_dead(&tracker, &run, shard, attempt, class, &how).await?;
+            Tracking::end_dead(&claim, &run, shard, attempt, class, &how).await?;
         }
         Ok(())
     }

@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 
 use crate::CliError;
 use crate::exit::Exit;
-use crate::flags::TrackerFlags;
+use crate::flags::{ClaimFlags, TrackerFlags};
 
 /// A shard that is this worker's, by the tracker.
 pub(crate) struct Tracking {
@@ -46,7 +46,7 @@ impl Tracking {
     ///
     /// Where it was given up, or another worker keeps it, or `is_stopped` says that this one is to end.
     pub(crate) async fn begin(
-        flags: &TrackerFlags,
+        flags: &ClaimFlags,
         run: &StoredRun,
         shard: u32,
         id: &str,
@@ -75,7 +75,7 @@ impl Tracking {
 
     /// Says for an attempt that died how it did.
     pub(crate) async fn end_dead(
-        flags: &TrackerFlags,
+        flags: &ClaimFlags,
         run: &StoredRun,
         shard: u32,
         id: &str,
@@ -91,12 +91,12 @@ impl Tracking {
     }
 
     async fn claim(
-        flags: &TrackerFlags,
+        flags: &ClaimFlags,
         run: &StoredRun,
         shard: u32,
         id: &str,
     ) -> Result<Option<Self>, CliError> {
-        let Some(tracker) = open(flags, run).await? else {
+        let Some(tracker) = open(&flags.tracker, run).await? else {
             return Ok(None);
         };
         let claimant = Claimant {

@@ -39,13 +39,13 @@ pub(crate) async fn drive(kind: &dyn Kind, flags: &DriveVerb) -> Result<Exit, Cl
 
 /// Makes its table where that is asked for, and tells it what is done, which it may have lost.
 async fn prepare_tracker(flags: &DriveVerb, run: &StoredRun) -> Result<(), CliError> {
-    let Some(uri) = &flags.tracker.tracker else {
+    let Some(uri) = &flags.claim.tracker.tracker else {
         return Ok(());
     };
     if flags.create_table {
         tracker::create(uri).await?;
     }
-    let Some(tracker) = tracking::open(&flags.tracker, run).await? else {
+    let Some(tracker) = tracking::open(&flags.claim.tracker, run).await? else {
         return Ok(());
     };
     let survey = run.survey().await?;
@@ -84,9 +84,9 @@ fn worker_arguments(run: &StoredRun, flags: &DriveVerb) -> Vec<OsString> {
     if let Some(deadline) = flags.work.deadline {
         say("--deadline", format!("{}ms", deadline.as_millis()));
     }
-    if let Some(tracker) = &flags.tracker.tracker {
+    if let Some(tracker) = &flags.claim.tracker.tracker {
         say("--tracker", tracker.clone());
-        say("--max-attempts", flags.tracker.max_attempts.to_string());
+        say("--max-attempts", flags.claim.max_attempts.to_string());
     }
     if flags.work.allow_other_build {
         arguments.push("--allow-other-build".to_owned());

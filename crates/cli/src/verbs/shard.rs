@@ -72,8 +72,7 @@ pub(crate) async fn shard(
     let shard = chosen.in_run(&run, flags.round).await?;
     worker.say_threads();
     let is_stopped = || worker.is_stopped();
-    let tracking =
-        Tracking::begin(&flags.tracker, &run, shard, worker.attempt(), is_stopped).await?;
+    let tracking = Tracking::begin(&flags.claim, &run, shard, worker.attempt(), is_stopped).await?;
     let outcome = worker
         .work_on(&run, &*kernel, shard, flags.plan.failed_samples)
         .await
