@@ -64,9 +64,11 @@ pub async fn drive(
 ) -> Result<Driven, DriveError> {
     let mut memory = Memory::default();
     loop {
+        // Asked first: what is no longer at work then has left what it leaves, and the survey sees it. The other way
+        // round a shard that ends between the two is a hole that nobody is at work on.
+        let at_work = engine.at_work().await?;
         run.refresh().await?;
         let survey = run.survey().await?;
-        let at_work = engine.at_work().await?;
         let step = memory.next(&run.manifest, &survey, &at_work, build);
         if step != Step::Wait {
             tell(&step, &survey);

@@ -77,11 +77,13 @@ impl StoredRun {
     ///
     /// What the store reports.
     pub async fn survey(&self) -> Result<Survey, Error> {
-        let inventory = Inventory::of(self).await?;
         let mut by_shard: BTreeMap<u32, Vec<Attempt>> = BTreeMap::new();
         for attempt in self.attempts().await? {
             by_shard.entry(attempt.shard).or_default().push(attempt);
         }
+        // After the records, since a worker publishes before it says that it is done: a shard that was done
+        // meanwhile is no hole.
+        let inventory = Inventory::of(self).await?;
         let now = Utc::now();
         let mut shards = Vec::with_capacity(self.shards() as usize);
         for segment in &self.segments {
