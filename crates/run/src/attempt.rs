@@ -1,10 +1,11 @@
 //! One start of one shard, as its worker recorded it. Attempts explain; they never decide.
 
+use std::collections::BTreeMap;
 use std::pin::pin;
 use std::sync::Arc;
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
-use croupier_store::Store;
+use croupier_store::{Entry, Store};
 use futures_util::StreamExt;
 use serde::{Deserialize, Serialize};
 
@@ -165,6 +166,22 @@ impl StoredRun {
 
     async fn attempts_below(&self, prefix: &str) -> Result<Vec<Attempt>, Error> {
         let entries = self.store.list(prefix).await?;
+        self.read_attempts(entries).await
+    }
+
+    /// Where the records of attempts are, by shard: nothing of them is read.
+    pub(crate) async fn attempt_entries(&self) -> Result<BTreeMap<u32, Vec<Entry>>, Error> {
+        let mut entries: BTreeMap<u32, Vec<Entry>> = BTreeMap::new();
+        for entry in self.store.list(layout::ATTEMPTS).await? {
+            if let Some(shard) = layout::shard_of_attempt(&entry.key) {
+                entries.entry(shard).or_default().push(entry);
+            }
+        }
+        Ok(entries)
+    }
+
+    /// The attempts at `entries`, by shard and then by their start.
+    pub(crate) async fn read_attempts(&self, entries: Vec<Entry>) -> Result<Vec<Attempt>, Error> {
         let batch_size = batch_size(entries.len(), AT_ONCE, LONGEST_BATCH);
         let mut attempts = Vec::with_capacity(entries.len());
         let reading = batches(entries.into_iter(), batch_size).map(|batch| {

@@ -52,6 +52,13 @@ pub(crate) fn attempts_of(shard: u32) -> String {
     format!("{ATTEMPTS}{shard:05}/")
 }
 
+/// The shard that an attempt's record is about; none where the key is no record's.
+pub(crate) fn shard_of_attempt(key: &str) -> Option<u32> {
+    let (shard, _) = key.strip_prefix(ATTEMPTS)?.split_once('/')?;
+    let shard = shard.parse().ok()?;
+    key.starts_with(&attempts_of(shard)).then_some(shard)
+}
+
 /// All partials of one shard begin with this.
 pub(crate) fn partials_of(shard: u32) -> String {
     format!("{PARTIALS}{shard:05}-")

@@ -139,7 +139,10 @@ impl<T: Tally> ShardReader<T> {
                     }
                     content.witnesses.extend(partial.witnesses);
                 }
-                content.nodes = agreement.into_largest();
+                let (largest, single) = agreement.into_largest();
+                content.nodes = largest;
+                // As rows of their own these needed no witness beside them.
+                content.witnesses.extend(single);
                 // Those of one block that differ are all kept, for a check to find.
                 content.witnesses.sort_by_key(|node| node.first_block);
                 content

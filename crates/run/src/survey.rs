@@ -37,7 +37,7 @@ pub struct ShardSurvey {
     pub blocks_done: u64,
     /// How many attempts are known.
     pub attempts: u32,
-    /// The one that was begun last.
+    /// The one that was begun last. Not looked for where the shard is done.
     pub last: Option<Attempt>,
 }
 
@@ -71,46 +71,70 @@ impl Standing {
 }
 
 impl StoredRun {
-    /// Looks at every shard, by lists and attempts' records: no partial is read.
+    /// Looks at every shard, by lists and the records of attempts at those that are not done: no partial is
+    /// read.
     ///
     /// # Errors
     ///
     /// What the store reports.
     pub async fn survey(&self) -> Result<Survey, Error> {
-        let inventory = Inventory::of(self).await?;
+        let planned = self.blocks_by_shard()?;
+        let before = Inventory::of(self).await?;
+        let mut records = self.attempt_entries().await?;
+        let mut to_read = Vec::new();
+        for (shard, blocks) in &planned {
+            if before.state(*shard, *blocks) != ShardState::Done {
+                to_read.extend(records.get(shard).into_iter().flatten().cloned());
+            }
+        }
         let mut by_shard: BTreeMap<u32, Vec<Attempt>> = BTreeMap::new();
-        for attempt in self.attempts().await? {
+        for attempt in self.read_attempts(to_read).await? {
             by_shard.entry(attempt.shard).or_default().push(attempt);
         }
+        // Again, since a worker publishes before it says that it is done: a shard that was done meanwhile is no
+        // hole.
+        let inventory = Inventory::of(self).await?;
         let now = Utc::now();
-        let mut shards = Vec::with_capacity(self.shards() as usize);
-        for segment in &self.segments {
-            let grid = segment.grid(&self.manifest.identity)?;
-            for number in 0..segment.shards {
-                let shard = segment.first_shard + number;
-                let range = grid.shard(number, segment.shards);
-                let blocks = range.end - range.start;
-                let state = inventory.state(shard, blocks);
-                let attempts = by_shard.remove(&shard).unwrap_or_default();
-                shards.push(ShardSurvey {
-                    shard,
-                    standing: standing(state, &attempts, now),
-                    blocks,
-                    blocks_done: match state {
-                        ShardState::Done => blocks,
-                        ShardState::Partial { blocks } => blocks,
-                        ShardState::Missing => 0,
-                    },
-                    attempts: attempts.len() as u32,
-                    last: attempts.into_iter().next_back(),
-                });
-            }
+        let mut shards = Vec::with_capacity(planned.len());
+        for (shard, blocks) in planned {
+            let state = inventory.state(shard, blocks);
+            let attempts = by_shard.remove(&shard).unwrap_or_default();
+            shards.push(ShardSurvey {
+                shard,
+                standing: standing(state, &attempts, now),
+                blocks,
+                blocks_done: match state {
+                    ShardState::Done => blocks,
+                    ShardState::Partial { blocks } => blocks,
+                    ShardState::Missing => 0,
+                },
+                attempts: records
+                    .remove(&shard)
+                    .map_or(0, |records| records.len() as u32),
+                last: match state {
+                    ShardState::Done => None,
+                    _ => attempts.into_iter().next_back(),
+                },
+            });
         }
         Ok(Survey {
             shards,
             stop_order: self.stop_order().await?,
             rounds: self.rounds().await?,
         })
+    }
+
+    /// Every shard and how many blocks it has.
+    fn blocks_by_shard(&self) -> Result<Vec<(u32, u64)>, Error> {
+        let mut shards = Vec::with_capacity(self.shards() as usize);
+        for segment in &self.segments {
+            let grid = segment.grid(&self.manifest.identity)?;
+            shards.extend((0..segment.shards).map(|number| {
+                let blocks = grid.shard(number, segment.shards);
+                (segment.first_shard + number, blocks.end - blocks.start)
+            }));
+        }
+        Ok(shards)
     }
 }
 

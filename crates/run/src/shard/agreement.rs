@@ -59,17 +59,18 @@ impl<T: Tally> Agreement<T> {
         }
     }
 
-    /// The nodes that lie in no other, in block order.
-    pub(super) fn into_largest(self) -> Vec<Node<T>> {
+    /// The nodes that lie in no other, in block order; and of those that do, the single blocks.
+    pub(super) fn into_largest(self) -> (Vec<Node<T>>, Vec<Node<T>>) {
         let mut nodes: Vec<Node<T>> = self.nodes.into_values().map(|(_, node)| node).collect();
         nodes.sort_by_key(|node| (node.first_block, u8::MAX - node.level));
         let mut end = 0;
-        nodes.retain(|node| {
+        let (largest, mut inside): (Vec<_>, Vec<_>) = nodes.into_iter().partition(|node| {
             let is_largest = node.first_block >= end;
             end = end.max(node.blocks().end);
             is_largest
         });
-        nodes
+        inside.retain(|node| node.level == 0);
+        (largest, inside)
     }
 }
 

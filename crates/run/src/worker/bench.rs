@@ -47,6 +47,9 @@ impl<T: Tally> Bench<T> {
             .filter(|node| node.failures.samples > 0)
             .map(|node| (node.first_block, node.failures.samples))
             .collect();
+        // Others were rows of their own in what an earlier attempt left.
+        let mut witnesses_before = job.before.witnesses;
+        witnesses_before.retain(|node| job.witness_blocks.contains(&node.first_block));
         let frontier = Arc::new(Frontier::with_witnesses(job.witness_blocks));
         for node in job.before.nodes {
             catch_in_tally(node.first_block, || frontier.insert(node))?;
@@ -73,7 +76,7 @@ impl<T: Tally> Bench<T> {
             .map_err(|error| Error::Input(format!("no thread for the engine: {error}")))?;
         Ok(Self {
             frontier,
-            witnesses_before: job.before.witnesses,
+            witnesses_before,
             thread: Some(thread),
             ended,
             started: Instant::now(),

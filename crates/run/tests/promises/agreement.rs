@@ -114,6 +114,24 @@ async fn incomplete_partials_are_salvaged_where_they_overlap() {
 }
 
 #[tokio::test]
+async fn blocks_that_came_one_by_one_leave_the_same_bytes() {
+    let quiet = memory();
+    finished(&quiet, 64 * 20, 2).await;
+    let store = memory();
+    let run = planned(&store, 64 * 20, 2).await;
+    // As by several workers with threads, all of which died: no two blocks that merge are in one partial, and
+    // those that a worker keeps for `verify` are rows of their own.
+    for block in 10..20 {
+        leave(&store, &run, &run.manifest.identity, &NORMAL, 1, [block]).await;
+    }
+    let worked = work(&run, &Arc::new(NORMAL), 1, &options(1)).await.unwrap();
+    assert_eq!((worked.blocks, worked.blocks_before), (10, 10));
+    let (key, bytes) = only_partial(&quiet, 1).await;
+    assert_eq!(format!("demo/{}", worked.partial), key);
+    assert_eq!(store.get(&key).await.unwrap(), bytes);
+}
+
+#[tokio::test]
 async fn incomplete_partials_that_differ_are_an_alarm() {
     for (right, wrong) in [
         // The same node; a node and its two halves, in two partials; the halves the other way round.
