@@ -1,7 +1,10 @@
 //! A bucket that is deleted, and one that is closed.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use croupier_tests::program::{Program, Running};
-use croupier_tests::s3::{BUCKET, Fault, S3Server};
+use croupier_tests::s3::{BUCKET, Fault, Operation, S3Server};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -100,6 +103,40 @@ fn a_bucket_that_is_closed_in_mid_run() {
     ends(running.wait(), 2, &words);
     ends(bench.doomed.call(&bench.call()), 2, &words);
     bench.server.clear_fault();
+    let kept = is_kept(&bench.doomed, &bench.run());
+    is_gone_on_with(
+        &bench.doomed,
+        &bench.run(),
+        &bench.call(),
+        kept,
+        &bench.quiet,
+    );
+}
+
+/// A checkpoint that failed after a second once put off the next one by a hundred seconds, and a death then cost all
+/// that was done.
+#[test]
+fn a_checkpoint_that_failed_does_not_put_off_the_next() {
+    // As many as there is time for in one checkpoint.
+    const HANGING: usize = 3;
+    let bench = Bench::new();
+    let puts = Arc::new(AtomicUsize::new(0));
+    let seen = Arc::clone(&puts);
+    bench.server.set_fault(move |request| {
+        let is_partial = request.operation == Operation::Put && request.key.contains("/partials/");
+        match is_partial && seen.fetch_add(1, Ordering::SeqCst) < HANGING {
+            true => Fault::Hang,
+            false => Fault::None,
+        }
+    });
+    // The shard's samples are 800 to 1599: it dies after four seconds.
+    let doomed = bench.doomed.clone().with("SLOW", "5000");
+    let died = doomed
+        .with("DIE_AT", "1590")
+        .call(&format!("{} --store-timeout 1s", bench.call()));
+    assert_eq!(died.code(), Some(137), "{died}");
+    bench.server.clear_fault();
+    assert!(puts.load(Ordering::SeqCst) > HANGING, "{puts:?} puts");
     let kept = is_kept(&bench.doomed, &bench.run());
     is_gone_on_with(
         &bench.doomed,
