@@ -79,10 +79,16 @@ mod campaign {
         let sky = weather.clone();
         server.set_fault(move |request| sky.fault(request));
         let crew = Crew::new(&doomed, &run, &weather, seed.0);
-        let during = crew.work_under_attack(Duration::from_secs(seconds));
-        eprintln!("{during:#?}\n{:#?}", weather.counts());
+        let workers = crew.work_under_attack(Duration::from_secs(seconds));
+        eprintln!("{workers:#?}\n{:#?}", weather.counts());
+        server.clear_fault();
+        let status = doomed.call(&format!("status --run {run} --json")).exits(0);
+        let (shards, blocks) = (&status.json()["shards"], &status.json()["blocks"]);
+        eprintln!("after the attack: shards {shards}, blocks {blocks}");
 
         weather.set_rarer(4);
+        let sky = weather.clone();
+        server.set_fault(move |request| sky.fault(request));
         let driven = drive(&doomed, &run);
         server.clear_fault();
         is_as_if_nothing_had_happened(&driven, &quiet, "driven");

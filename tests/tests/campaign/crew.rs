@@ -24,22 +24,7 @@ const FAILED: &str = "failed, worth a retry";
 const DONE: &str = "ended a shard";
 const DOUBLES: &str = "begun beside another at the same shard";
 const STARTED: &str = "started";
-
-/// What happened to the workers, and how far the run came by it.
-#[derive(Debug)]
-pub(super) struct During {
-    /// Read for the numbers.
-    #[expect(dead_code, reason = "shown by its Debug form")]
-    pub(super) workers: BTreeMap<&'static str, usize>,
-    #[expect(dead_code, reason = "shown by its Debug form")]
-    pub(super) reductions: usize,
-    #[expect(dead_code, reason = "shown by its Debug form")]
-    pub(super) samples_done: u64,
-    #[expect(dead_code, reason = "shown by its Debug form")]
-    pub(super) shards_done: usize,
-    #[expect(dead_code, reason = "shown by its Debug form")]
-    pub(super) took: Duration,
-}
+const REDUCED: &str = "reductions that found no less than the one before";
 
 /// A run's workers, a reducer that looks in, and a killer.
 pub(super) struct Crew<'a> {
@@ -80,16 +65,15 @@ impl<'a> Crew<'a> {
     }
 
     /// Works for at least so long, and until everything that can happen has happened often enough. At the end all that
-    /// is alive is killed.
-    pub(super) fn work_under_attack(&self, lasting: Duration) -> During {
+    /// is alive is killed. What happened to the workers, and how often.
+    pub(super) fn work_under_attack(&self, lasting: Duration) -> BTreeMap<&'static str, usize> {
         let began = Instant::now();
-        let (reductions, samples_done) = thread::scope(|scope| {
+        thread::scope(|scope| {
             for number in 0..AT_ONCE {
                 scope.spawn(move || self.keep_a_worker(u64::from(number)));
             }
-            let reducing = scope.spawn(|| self.reduce_over_and_over());
+            scope.spawn(|| self.reduce_over_and_over());
             self.attack(began, lasting);
-            reducing.join().unwrap_or_default()
         });
         let state = self.state();
         if let Some(trouble) = &state.trouble {
@@ -102,24 +86,20 @@ impl<'a> Crew<'a> {
             state.counts,
             self.weather.counts()
         );
-        assert!(reductions > 0 && samples_done > 0, "nothing was reduced");
-        During {
-            workers: state.counts.clone(),
-            reductions,
-            samples_done,
-            shards_done: state.done.len(),
-            took: began.elapsed(),
-        }
+        state.counts.clone()
     }
 
     /// What has not happened often enough: deaths of each kind every two seconds, faults of each kind every six.
     fn missing(&self, state: &State, lasting: Duration) -> Vec<&'static str> {
         let seconds = usize::try_from(lasting.as_secs()).expect("no age of the world");
         let mut missing = self.weather.missing(seconds / 6, seconds / 10);
-        let few = [KILLED, WORKER_KILLED, TERMINATED, DOUBLES]
-            .into_iter()
-            .filter(|what| state.counts.get(what).copied().unwrap_or(0) < seconds / 2);
-        missing.extend(few);
+        let few = [KILLED, WORKER_KILLED, TERMINATED, DOUBLES].map(|what| (what, seconds / 2));
+        let few = few.into_iter().chain([(DONE, 1), (REDUCED, 1)]);
+        let count = |what: &str| state.counts.get(what).copied().unwrap_or(0);
+        missing.extend(
+            few.filter(|(what, least)| count(what) < *least)
+                .map(|(what, _)| what),
+        );
         missing
     }
 
@@ -216,10 +196,9 @@ impl<'a> Crew<'a> {
             .unwrap_or(any)
     }
 
-    /// Whatever happens meanwhile, no sample that was counted once is gone. How often it looked, and how many samples
-    /// it saw last.
-    fn reduce_over_and_over(&self) -> (usize, u64) {
-        let (mut count, mut last) = (0, 0);
+    /// Whatever happens meanwhile, no sample that was counted once is gone.
+    fn reduce_over_and_over(&self) {
+        let mut last = 0;
         while !self.is_over.load(Ordering::SeqCst) {
             let reduced = self.doomed.call(&format!(
                 "reduce --run {} --store-timeout 5s --json",
@@ -229,17 +208,18 @@ impl<'a> Crew<'a> {
                 Some(0 | 3) => {
                     let samples = &reduced.json()["samples"];
                     let done = samples["done"].as_u64().unwrap_or(0);
-                    if done < last || done > samples["planned"].as_u64().unwrap_or(0) {
-                        self.state().trouble = Some(format!("{last} samples before: {reduced}"));
+                    let mut state = self.state();
+                    match (last..=samples["planned"].as_u64().unwrap_or(0)).contains(&done) {
+                        true => state.count(REDUCED),
+                        false => state.trouble = Some(format!("{last} before: {reduced}")),
                     }
-                    (count, last) = (count + 1, done);
+                    last = done;
                 }
                 Some(1) => {}
                 _ => self.state().trouble = Some(reduced.to_string()),
             }
             thread::sleep(Duration::from_secs(1));
         }
-        (count, last)
     }
 
     fn rng(&self, stream: u64) -> ChaCha8Rng {
