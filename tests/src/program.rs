@@ -3,6 +3,7 @@
 
 use std::ffi::OsStr;
 use std::io::Read;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
@@ -23,6 +24,7 @@ pub struct Program {
     file: PathBuf,
     directory: PathBuf,
     environment: Vec<(String, String)>,
+    user: Option<u32>,
 }
 
 impl Program {
@@ -33,6 +35,7 @@ impl Program {
             file: file.into(),
             directory: directory.to_owned(),
             environment: Vec::new(),
+            user: None,
         }
     }
 
@@ -63,6 +66,22 @@ impl Program {
     pub fn with_s3(mut self, server: &S3Server) -> Self {
         self.environment.extend(server.env());
         self
+    }
+
+    /// Lets it run as another user, and of no group but the one of the same number, which only root may.
+    #[must_use]
+    pub fn as_user(mut self, user: u32) -> Self {
+        self.user = Some(user);
+        self
+    }
+
+    /// The shell, in its place and environment.
+    #[must_use]
+    pub fn in_shell(&self) -> Self {
+        Self {
+            file: "/bin/sh".into(),
+            ..self.clone()
+        }
     }
 
     /// Where it runs.
@@ -110,6 +129,9 @@ impl Program {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
+        if let Some(user) = self.user {
+            command.uid(user).gid(user);
+        }
         let said = format!("{command:?}");
         let mut child = command
             .spawn()
@@ -165,6 +187,25 @@ impl Process {
     /// Asks it to end.
     pub fn terminate(&self) {
         self.signal(Signal::TERM);
+    }
+
+    /// The process that it started, where there is one: a supervised worker, say. Linux alone tells.
+    #[must_use]
+    pub fn child(&self) -> Option<Pid> {
+        let guard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (child, ended) = &*guard;
+        if ended.is_some() {
+            return None;
+        }
+        let id = child.id();
+        let children = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children")).ok()?;
+        Pid::from_raw(children.split_whitespace().next()?.parse().ok()?)
+    }
+
+    /// Ends the process that it started as a power failure would, and not itself; whether there was one.
+    pub fn kill_child(&self) -> bool {
+        self.child()
+            .is_some_and(|child| kill_process(child, Signal::KILL).is_ok())
     }
 
     fn signal(&self, signal: Signal) {
@@ -243,8 +284,13 @@ impl Ended {
     /// Whether it was killed.
     #[must_use]
     pub fn was_killed(&self) -> bool {
-        use std::os::unix::process::ExitStatusExt;
-        self.status.signal() == Some(Signal::KILL.as_raw())
+        self.signal() == Some(Signal::KILL.as_raw())
+    }
+
+    /// The signal that ended it, if one did.
+    #[must_use]
+    pub fn signal(&self) -> Option<i32> {
+        self.status.signal()
     }
 
     /// Asserts its exit code.

@@ -142,6 +142,11 @@ impl S3Server {
         self.objects.create_bucket(name);
     }
 
+    /// Deletes a bucket with all that is in it, behind every client's back.
+    pub fn delete_bucket(&self, name: &str) {
+        self.objects.delete_bucket(name);
+    }
+
     /// Everything in [`BUCKET`].
     #[must_use]
     pub fn objects(&self) -> BTreeMap<String, Bytes> {

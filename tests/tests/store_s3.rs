@@ -327,6 +327,22 @@ async fn one_hanging_connection_is_given_up_for_another() {
     assert_eq!(server.requests().len(), 4);
 }
 
+/// One object among the thousands that a reducer reads may stall. It once took the whole time there is, and the reducer
+/// with it.
+#[tokio::test]
+async fn one_stalled_body_is_given_up_for_another() {
+    let server = S3Server::start();
+    let options = Options {
+        timeout: Duration::from_secs(3),
+        ..patient()
+    };
+    let store = server.store("run", &options);
+    in_time(store.put("x", body())).await.unwrap();
+    server.set_fault(first(1, Fault::Stalled));
+    assert_eq!(in_time(store.get("x")).await.unwrap(), body());
+    assert_eq!(server.requests().len(), 1 + 2);
+}
+
 #[tokio::test]
 async fn a_truncated_body_is_read_again_and_never_returned_short() {
     let server = S3Server::start();

@@ -261,8 +261,9 @@ impl<T: Tally> Worker<'_, T> {
             match self.checkpoint().await {
                 Ok(None) => timer.set(began.elapsed()),
                 Ok(Some(order)) => return End::Order(order),
-                // What was not published now is published with the next one.
-                Err(error) if error.is_retryable() => timer.set(began.elapsed()),
+                // What was not published now is published with the next one. Waiting for a store that does not answer
+                // took no time from the work, so the next one is no later for it.
+                Err(error) if error.is_retryable() => timer.set(Duration::ZERO),
                 Err(error) => return End::Store(error),
             }
         }

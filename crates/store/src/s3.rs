@@ -119,10 +119,13 @@ impl S3 {
                     limit_bytes,
                 });
             }
-            limit = limit.max(self.limits.operation(length.unwrap_or(0)));
+            let size = length.unwrap_or(0);
+            limit = limit.max(self.limits.operation(size));
             let left = limit.saturating_sub(start.elapsed());
+            let left = left.min(self.limits.attempt(size));
             match tokio::time::timeout(left, answer.body.collect()).await {
-                Err(_) => return Err(attempted.timed_out(limit)),
+                // It stalled; another connection may not.
+                Err(_) => last = None,
                 Ok(Err(error)) => {
                     last = Some(format!(
                         "its body broke off: {}",

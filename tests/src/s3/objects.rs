@@ -56,6 +56,10 @@ impl Objects {
         self.state().buckets.entry(name.to_owned()).or_default();
     }
 
+    pub(super) fn delete_bucket(&self, name: &str) {
+        self.state().buckets.remove(name);
+    }
+
     pub(super) fn all(&self, bucket: &str) -> BTreeMap<String, Bytes> {
         let state = self.state();
         let objects = state.buckets.get(bucket).into_iter().flatten();

@@ -41,12 +41,17 @@ impl Limits {
         self.timeout + 2 * transfer(body)
     }
 
+    /// How long one attempt may take.
+    pub(super) fn attempt(&self, body: u64) -> Duration {
+        self.timeout / 3 + transfer(body)
+    }
+
     pub(super) fn credentials(&self) -> Duration {
         self.timeout / 4
     }
 
     pub(super) fn timeouts(&self, body: u64) -> TimeoutConfig {
-        let attempt = self.timeout / 3 + transfer(body);
+        let attempt = self.attempt(body);
         TimeoutConfig::builder()
             .connect_timeout(Duration::from_secs(3).min(self.timeout / 3))
             .read_timeout(attempt)
