@@ -208,6 +208,28 @@ impl Process {
             .is_some_and(|child| kill_process(child, Signal::KILL).is_ok())
     }
 
+    /// Asks it and the processes that it started to end, as schedulers do that tell a whole job.
+    ///
+    /// # Panics
+    /// If it has started none.
+    pub fn terminate_with_children(&self) {
+        let parent = {
+            let guard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            guard.0.id()
+        };
+        let tasks = format!("/proc/{parent}/task/{parent}/children");
+        let children = std::fs::read_to_string(tasks).expect("the children of a process");
+        let children: Vec<i32> = children
+            .split_whitespace()
+            .filter_map(|child| child.parse().ok())
+            .collect();
+        assert!(!children.is_empty(), "it has no children");
+        for child in children {
+            let _ = kill_process(Pid::from_raw(child).expect("a process"), Signal::TERM);
+        }
+        self.terminate();
+    }
+
     fn signal(&self, signal: Signal) {
         let guard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (child, ended) = &*guard;

@@ -217,7 +217,7 @@ pub(crate) struct StatusVerb {
     #[command(flatten)]
     pub(crate) run: RunFlags,
     /// Show it again and again until the run is done or stands still
-    #[arg(long)]
+    #[arg(long, conflicts_with = "json")]
     pub(crate) watch: bool,
     #[command(flatten)]
     pub(crate) tracker: TrackerFlags,

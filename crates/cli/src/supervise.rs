@@ -16,8 +16,18 @@ pub(crate) fn supervise(_kind: &dyn Kind, _arguments: &[OsString]) -> Option<Exi
     None
 }
 
+/// Whether this process's own parent is the one that started it as a worker.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn is_supervised() -> bool {
+    false
+}
+
+/// Set where a worker is to have a parent even though somebody looks on.
+#[cfg(not(target_os = "linux"))]
+pub(crate) const ALWAYS: &str = "_CROUPIER_SUPERVISED";
+
 #[cfg(target_os = "linux")]
-pub(crate) use linux::supervise;
+pub(crate) use linux::{ALWAYS, is_supervised, supervise};
 
 #[cfg(target_os = "linux")]
 mod linux {
@@ -26,7 +36,10 @@ mod linux {
     use std::io::{Read, Write};
     use std::os::unix::process::{CommandExt, ExitStatusExt};
     use std::process::{ChildStderr, Command, ExitStatus, Stdio};
+    use std::sync::mpsc::{Receiver, channel};
+    use std::sync::{Arc, Mutex, PoisonError};
     use std::thread::JoinHandle;
+    use std::time::Duration;
 
     use croupier_fleet::tracker::FailureClass;
     use croupier_run::Death;
@@ -39,19 +52,25 @@ mod linux {
     use crate::worker::ATTEMPT;
     use crate::{CliError, environment, program};
 
-    /// The parent's process, so that a worker notices that it came too late to be bound to it.
-    const PARENT: &str = "CROUPIER_PARENT";
+    /// The parent's process. A worker hands its variables on to programs that it starts itself, which are no workers.
+    const PARENT: &str = "_CROUPIER_PARENT";
+    /// Set where a worker is to have a parent even though somebody looks on.
+    pub(crate) const ALWAYS: &str = "_CROUPIER_SUPERVISED";
     /// How much of what a worker said last is kept.
     const TAIL_BYTES: usize = 64 << 10;
 
     /// Runs `arguments` in a process of its own and waits for it; none where this process is to do the work itself.
     pub(crate) fn supervise(kind: &dyn Kind, arguments: &[OsString]) -> Option<ExitCode> {
-        if environment::variable(ATTEMPT).is_some() {
-            bind_to_parent();
+        let is_worker = arguments.get(1).is_some_and(|verb| verb == "shard");
+        if !is_worker {
             return None;
         }
-        let is_worker = arguments.get(1).is_some_and(|verb| verb == "shard");
-        if !is_worker || environment::stderr_is_a_terminal() {
+        if is_supervised() {
+            // Where the system refuses, a killed parent leaves a worker that ends by itself.
+            let _ = set_parent_process_death_signal(Some(Signal::KILL));
+            return None;
+        }
+        if environment::stderr_is_a_terminal() && environment::variable(ALWAYS).is_none() {
             return None;
         }
         // A worker without a parent is better than none.
@@ -77,8 +96,10 @@ mod linux {
         if let (Some(runtime), Some(process)) = (&runtime, process) {
             runtime.block_on(hand_on_signals(process, &waiting));
         }
-        let status = waiting.join().ok()?.ok()?;
-        let stderr = tail.and_then(|tail| tail.join().ok()).unwrap_or_default();
+        let Ok(Ok(status)) = waiting.join() else {
+            return Some(ExitCode::from(Exit::Failed.code()));
+        };
+        let stderr = tail.map(Tail::take).unwrap_or_default();
         if is_a_death(status) {
             let death = Death {
                 exit_code: status.code(),
@@ -100,16 +121,11 @@ mod linux {
         Some(ExitCode::from(code.unwrap_or(Exit::Failed.code())))
     }
 
-    /// Lets this process die with its parent.
-    fn bind_to_parent() {
-        // Where the system refuses, a killed parent leaves a worker that ends by itself.
-        let _ = set_parent_process_death_signal(Some(Signal::KILL));
+    /// Whether this process's own parent is the one that started it as a worker.
+    pub(crate) fn is_supervised() -> bool {
         let parent = environment::variable(PARENT).and_then(|parent| parent.parse().ok());
-        let now = getppid().map(Pid::as_raw_nonzero).map(i32::from);
-        if parent.is_some() && parent != now {
-            // It died before this one was bound to it.
-            std::process::exit(Exit::Failed.code().into());
-        }
+        let now = getppid().map(|parent| parent.as_raw_nonzero().get());
+        parent.is_some() && parent == now
     }
 
     /// Whether there is more to say of an end than the worker said itself.
@@ -135,7 +151,7 @@ mod linux {
                 _ = interrupt.recv() => Some(Signal::INT),
                 _ = ended.recv() => None,
                 // Had it ended before the signals were listened to.
-                () = tokio::time::sleep(std::time::Duration::from_millis(20)) => None,
+                () = tokio::time::sleep(Duration::from_millis(20)) => None,
             };
             if let Some(got) = got {
                 let _ = kill_process(process, got);
@@ -143,19 +159,42 @@ mod linux {
         }
     }
 
+    /// The end of what a worker said.
+    struct Tail {
+        bytes: Arc<Mutex<VecDeque<u8>>>,
+        closed: Receiver<()>,
+    }
+
+    impl Tail {
+        /// Takes it. A process that the worker had started, and that outlives it, may hold the pipe open: it is not
+        /// waited for.
+        fn take(self) -> String {
+            let _ = self.closed.recv_timeout(Duration::from_secs(1));
+            let bytes = self.bytes.lock().unwrap_or_else(PoisonError::into_inner);
+            let (front, back) = bytes.as_slices();
+            String::from_utf8_lossy(&[front, back].concat()).into_owned()
+        }
+    }
+
     /// Writes what the worker says to this process's stderr, and keeps the end of it.
-    fn pass_on(mut from: ChildStderr) -> JoinHandle<String> {
+    fn pass_on(mut from: ChildStderr) -> Tail {
+        let bytes = Arc::new(Mutex::new(VecDeque::with_capacity(TAIL_BYTES)));
+        let kept = Arc::clone(&bytes);
+        let (close, closed) = channel();
         std::thread::spawn(move || {
-            let mut tail = VecDeque::with_capacity(TAIL_BYTES);
             let mut buffer = [0; 4096];
             while let Ok(count @ 1..) = from.read(&mut buffer) {
                 let said = &buffer[..count];
                 let _ = std::io::stderr().write_all(said);
-                tail.extend(said);
-                tail.drain(..tail.len().saturating_sub(TAIL_BYTES));
+                let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+                kept.extend(said);
+                let excess = kept.len().saturating_sub(TAIL_BYTES);
+                kept.drain(..excess);
             }
-            String::from_utf8_lossy(&Vec::from(tail)).into_owned()
-        })
+            // Nobody may be waiting.
+            let _ = close.send(());
+        });
+        Tail { bytes, closed }
     }
 
     /// How often the system has killed a process of this control group for want of memory.
@@ -189,7 +228,8 @@ mod linux {
             (_, None) => None,
         };
         run.record_death(shard, attempt, death).await?;
-        if run.manifest.policy.fail_fast {
+        // A worker that ended by itself has stopped the run itself, where that was a failure.
+        if run.manifest.policy.fail_fast && class.is_some() {
             run.stop(Some(shard), format!("shard {shard} failed: {how}"))
                 .await?;
         }

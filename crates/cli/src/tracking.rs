@@ -130,10 +130,15 @@ impl Tracking {
                 class,
                 message,
             } => Err(CliError::Tracked {
-                what: format!(
-                    "shard {shard} was given up after {attempts} attempts ({}: {message}); --max-attempts allows more",
-                    class.name()
-                ),
+                what: match class {
+                    FailureClass::Kernel => format!(
+                        "shard {shard} was given up: its kernel failed, and will again ({message}); another build may run it without --tracker"
+                    ),
+                    class => format!(
+                        "shard {shard} was given up after {attempts} attempts ({}: {message}); --max-attempts allows more",
+                        class.name()
+                    ),
+                },
                 exit: match class {
                     FailureClass::Kernel => Exit::KernelFailed,
                     _ => Exit::Failed,

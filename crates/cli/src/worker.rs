@@ -14,6 +14,7 @@ use crate::exit::Exit;
 use crate::flags::WorkFlags;
 use crate::kind::Instance;
 use crate::progress::Progress;
+use crate::supervise::is_supervised;
 use crate::threads::{self, Processors, Threads};
 use crate::{CliError, environment, show};
 
@@ -30,8 +31,8 @@ impl Worker {
     pub(crate) fn new(flags: &WorkFlags, scheduler: Option<Scheduler>) -> Result<Self, CliError> {
         let threads = threads::choose(flags.threads, &environment::variable, Processors::here())?;
         let attempt = match environment::variable(ATTEMPT) {
-            Some(attempt) => attempt,
-            None => format!("{:016x}", croupier_run::drawn_seed()?),
+            Some(attempt) if is_supervised() => attempt,
+            _ => format!("{:016x}", croupier_run::drawn_seed()?),
         };
         let control = Arc::new(Control::new());
         tokio::spawn(stop_when_asked(Arc::clone(&control)));
@@ -65,9 +66,10 @@ impl Worker {
         &self.attempt
     }
 
-    /// Whether it was told to end.
+    /// Whether it was told to end, or is out of time.
     pub(crate) fn is_stopped(&self) -> bool {
-        self.options.control.is_stopped()
+        let stop_at = self.options.checkpoints.stop_at;
+        self.options.control.is_stopped() || stop_at.is_some_and(|at| at <= Instant::now())
     }
 
     pub(crate) fn say_threads(&self) {
@@ -93,13 +95,14 @@ impl Worker {
         Ok(kernel.work(run, shard, &options).await?)
     }
 
-    /// Works on all shards, one after the other, as [`work_on`](Self::work_on) does on one.
+    /// Works on all shards, one after the other, as [`work_on`](Self::work_on) does on one. Where one fails, the others
+    /// go on, unless the policy is to fail fast; gives the failures.
     pub(crate) async fn work_on_all(
         &self,
         run: &StoredRun,
         kernel: &dyn Instance,
         failed_samples: Option<FailedSamplesLimit>,
-    ) -> Result<(), CliError> {
+    ) -> Result<Vec<CliError>, CliError> {
         let (mut planned, mut samples) = (0, 0);
         for shard in 0..run.shards() {
             let size = size(run, shard)?;
@@ -108,14 +111,25 @@ impl Worker {
         let _progress = self.progress(samples, run.manifest.identity.kernel.clone());
         let options = self.options(failed_samples);
         let mut done = 0;
+        let mut failures = Vec::new();
         for shard in 0..run.shards() {
             // A worker that had its last block in hand ends well all the same.
-            if options.control.is_stopped() {
+            if self.is_stopped() {
                 return Err(croupier_run::Error::Stopped { done, planned }.into());
             }
-            done += kernel.work(run, shard, &options).await?.blocks;
+            match kernel.work(run, shard, &options).await {
+                Ok(worked) => done += worked.blocks,
+                Err(error) => {
+                    let error = advise(error.into(), run);
+                    let goes_on = run.shards() > 1 && !run.manifest.policy.fail_fast;
+                    if !goes_on || !matches!(error.exit(), Exit::KernelFailed | Exit::Failed) {
+                        return Err(error);
+                    }
+                    failures.push(error);
+                }
+            }
         }
-        Ok(())
+        Ok(failures)
     }
 
     fn options(&self, failed_samples: Option<FailedSamplesLimit>) -> WorkOptions {
@@ -140,7 +154,8 @@ fn size(run: &StoredRun, shard: u32) -> Result<(u64, u64), CliError> {
 }
 
 /// The variable by which a supervising parent names the attempt.
-pub(crate) const ATTEMPT: &str = "CROUPIER_ATTEMPT";
+/// Not of the form that flags' variables have.
+pub(crate) const ATTEMPT: &str = "_CROUPIER_ATTEMPT";
 
 /// When to stop: some time before the deadline that was given, or that the scheduler tells.
 fn stop_at(given: Option<Duration>) -> Option<Instant> {
@@ -156,18 +171,25 @@ fn stop_at(given: Option<Duration>) -> Option<Instant> {
     Instant::now().checked_add(work)
 }
 
-/// Waits for SIGTERM or SIGINT; a second one ends the process at once.
+/// Waits for SIGTERM or SIGINT; a second one ends the process at once. What comes within a second is one word said
+/// twice, as where a scheduler tells all processes of a job and this one's parent hands it on.
 async fn stop_when_asked(control: Arc<Control>) {
-    if told_to_stop().await.is_some() {
-        eprintln!("stopping: what is finished is published");
-        control.stop();
+    const ONE_WORD: Duration = Duration::from_secs(1);
+    if told_to_stop().await.is_none() {
+        return;
     }
-    if told_to_stop().await.is_some() {
-        std::process::exit(Exit::Stopped.code().into());
+    eprintln!("stopping: what is finished is published");
+    control.stop();
+    let told = Instant::now();
+    while told_to_stop().await.is_some() {
+        if told.elapsed() > ONE_WORD {
+            std::process::exit(Exit::Stopped.code().into());
+        }
     }
 }
 
-async fn told_to_stop() -> Option<()> {
+/// Waits for SIGTERM or SIGINT; none where the system has neither.
+pub(crate) async fn told_to_stop() -> Option<()> {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};

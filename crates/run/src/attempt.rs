@@ -34,9 +34,9 @@ pub struct Attempt {
     pub memory_peak_bytes: Option<u64>,
     /// The machine's name.
     pub host: Option<String>,
-    /// The process's number there.
+    /// Its process: number, namespace, and the system's start.
     #[serde(default)]
-    pub process: Option<u32>,
+    pub process: Option<String>,
     /// The processor's model.
     pub cpu: Option<String>,
     /// The program's fingerprint.
@@ -121,11 +121,7 @@ impl Attempt {
 
     /// Whether it ran on this machine, and its process is no longer there.
     pub fn is_dead_here(&self) -> bool {
-        let is_here = self.host.is_some() && self.host == Machine::current().host;
-        is_here
-            && self
-                .process
-                .is_some_and(|process| Machine::has_process(process) == Some(false))
+        self.process.as_deref().is_some_and(Machine::is_gone)
     }
 
     /// When this record was written, by its own clock.
@@ -208,14 +204,15 @@ impl StoredRun {
 
     /// Adds to attempt `id` at `shard` how its process died. Where it had said how it ended itself, that
     /// stands, and the rest is added. Where it had not come as far as to say that it began, this is all
-    /// there is of it.
+    /// there is of it, if a signal ended it; one that ended by itself was refused, and made no attempt.
     ///
     /// # Errors
     ///
     /// What the store reports.
-    pub async fn record_death(&self, shard: u32, id: &str, death: Death) -> Result<Attempt, Error> {
+    pub async fn record_death(&self, shard: u32, id: &str, death: Death) -> Result<(), Error> {
         let mut attempt = match self.store.get(&layout::attempt(shard, id)).await {
             Ok(bytes) => serde_json::from_slice(&bytes).unwrap_or_else(|_| unseen(shard, id)),
+            Err(croupier_store::Error::NotFound { .. }) if death.signal.is_none() => return Ok(()),
             Err(croupier_store::Error::NotFound { .. }) => unseen(shard, id),
             Err(error) => return Err(error.into()),
         };
@@ -229,8 +226,7 @@ impl StoredRun {
             attempt.kernel_seconds += unheard;
         }
         attempt.death = Some(death);
-        attempt.write(&*self.store).await?;
-        Ok(attempt)
+        attempt.write(&*self.store).await
     }
 }
 

@@ -10,8 +10,9 @@ use crate::{Error, StoredRun};
 
 const AT_ONCE: usize = 32;
 
-/// The keys of partials that are superseded: valid, of a shard that has a valid complete one, and found
-/// to say the same. Where it is meant, they are removed. Of several complete ones the first by name stays.
+/// The keys of partials that are superseded: valid, of a shard that has a valid complete one. Where it is
+/// meant, they are removed. Of several complete ones the first by name stays. Where two have the same place
+/// of the tree, they are compared first; a checkpoint's smaller nodes have nothing to be compared with.
 ///
 /// # Errors
 ///

@@ -34,6 +34,13 @@ impl StoredRun {
             )));
         }
         let length = identity.block_length;
+        if self.manifest.at_most_once && !self.samples().is_multiple_of(length.samples()) {
+            return Err(Error::Input(format!(
+                "run {} is planned with --at-most-once, and ends inside a block of {} samples, which would be drawn again",
+                self.name(),
+                length.samples()
+            )));
+        }
         let first_block = self.samples() / length.samples();
         let blocks = Grid::new(length, first_block, samples)?.block_count();
         let like_last = self.segments.last().map_or(1, |segment| segment.shards);

@@ -8,6 +8,7 @@ pub(crate) const ATTEMPTS: &str = "attempts/";
 pub(crate) const RESULTS: &str = "results/";
 pub(crate) const SEGMENTS: &str = "segments/";
 pub(crate) const ROUNDS: &str = "rounds/";
+pub(crate) const STARTED: &str = "started/";
 pub(crate) const STOPPED: &str = "stopped.json";
 
 pub(crate) fn segment(number: u32) -> String {
@@ -36,7 +37,14 @@ fn numbered(folder: &str, key: &str) -> Option<u32> {
 
 /// Where the one worker that may start a shard says that it did.
 pub(crate) fn started(shard: u32) -> String {
-    format!("started/{shard:05}.json")
+    format!("{STARTED}{shard:05}.json")
+}
+
+/// The shard that a key is the start of; none where it is no start's.
+pub(crate) fn started_shard(key: &str) -> Option<u32> {
+    let shard = key.strip_prefix(STARTED)?.strip_suffix(".json")?;
+    let shard = shard.parse().ok()?;
+    (started(shard) == key).then_some(shard)
 }
 
 pub(crate) fn build(target: &str) -> String {

@@ -25,13 +25,25 @@ impl Machine {
         }
     }
 
-    /// Whether there is a process of this number; none where the system doesn't tell.
-    pub fn has_process(number: u32) -> Option<bool> {
-        let processes = std::path::Path::new("/proc");
-        processes
-            .join("self")
-            .exists()
-            .then(|| processes.join(number.to_string()).exists())
+    /// This process, so that nobody else in the world is called so: its number, the namespace that this is counted in,
+    /// and the start of the system that has it. None where the system doesn't tell.
+    pub fn process() -> Option<String> {
+        let number = std::process::id();
+        Some(format!("{number} {}", processes()?))
+    }
+
+    /// Whether `process`, as [`process`](Self::process) calls it, ran where this one runs, and is no longer there.
+    pub fn is_gone(process: &str) -> bool {
+        let Some((number, place)) = process.split_once(' ') else {
+            return false;
+        };
+        let is_here = processes().is_some_and(|here| here == place);
+        is_here
+            && number.parse().is_ok_and(|number: u32| {
+                !std::path::Path::new("/proc")
+                    .join(number.to_string())
+                    .exists()
+            })
     }
 
     /// CPU time of this process so far, in seconds, all threads together.
@@ -56,6 +68,13 @@ impl Machine {
     }
 }
 
+/// Where this system counts its processes.
+fn processes() -> Option<String> {
+    let namespace = fs::read_link("/proc/self/ns/pid").ok()?;
+    let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    Some(format!("{} {}", namespace.to_str()?, boot.trim()))
+}
+
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::Machine;
@@ -65,8 +84,11 @@ mod tests {
         let machine = Machine::current();
         assert!(machine.host.is_some_and(|host| !host.is_empty()));
         assert!(Machine::memory_peak_bytes().is_some_and(|bytes| bytes > 100_000));
-        assert_eq!(Machine::has_process(std::process::id()), Some(true));
-        assert_eq!(Machine::has_process(u32::MAX), Some(false));
+        let process = Machine::process().unwrap();
+        assert!(!Machine::is_gone(&process));
+        let (_, place) = process.split_once(' ').unwrap();
+        assert!(Machine::is_gone(&format!("{} {place}", u32::MAX)));
+        assert!(!Machine::is_gone(&format!("{} elsewhere", u32::MAX)));
         assert!(Machine::cpu_seconds().is_some_and(|seconds| seconds >= 0.0));
     }
 }

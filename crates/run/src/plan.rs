@@ -144,6 +144,20 @@ pub async fn plan(store: &Arc<dyn Store>, name: &str, plan: &Plan) -> Result<Pla
         }
     };
     let mut differences = manifest.identity.differences(&plan.identity);
+    if manifest.at_most_once != plan.at_most_once {
+        let said = |at_most_once| {
+            if at_most_once {
+                "at most once"
+            } else {
+                "any number of times"
+            }
+        };
+        differences.push(format!(
+            "its shards start {}, expected {}",
+            said(manifest.at_most_once),
+            said(plan.at_most_once)
+        ));
+    }
     if differences.is_empty() {
         let segment = place_segment(&store, segment, &mut differences).await?;
         if differences.is_empty() {

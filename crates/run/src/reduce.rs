@@ -10,7 +10,7 @@ use croupier_store::Store;
 
 use crate::error::catch_in_tally;
 use crate::report::Attempts;
-use crate::{Error, FailedSamplesLimit, Policy, Report, StoredRun, results};
+use crate::{Error, FailedSamplesLimit, Inventory, Policy, Report, ShardState, StoredRun, results};
 
 /// How to reduce.
 #[derive(Clone, Debug)]
@@ -37,6 +37,17 @@ impl Default for ReduceOptions {
             level: 0.95,
         }
     }
+}
+
+/// The shards that have something and not all, by the names of their partials.
+fn unfinished(run: &StoredRun, inventory: &Inventory) -> Result<Vec<u32>, Error> {
+    let mut unfinished = Vec::new();
+    for (shard, blocks) in run.blocks_by_shard()? {
+        if matches!(inventory.state(shard, blocks), ShardState::Partial { .. }) {
+            unfinished.push(shard);
+        }
+    }
+    Ok(unfinished)
 }
 
 impl ReduceOptions {
@@ -93,11 +104,13 @@ pub async fn reduce<K: Kernel>(
         )));
     }
     let at_once = options.at_once.clamp(1, 1024);
-    let attempts = Attempts::read(&(run.store.clone() as Arc<dyn Store>), at_once).await?;
-    let trouble = attempts.trouble();
+    let mut attempts = Attempts::read(&(run.store.clone() as Arc<dyn Store>), at_once).await?;
+    let inventory = Inventory::of(run).await?;
+    let trouble = attempts.trouble(&unfinished(run, &inventory)?);
     let samples_may_fail = options.limit(run) > 0;
     let merged = merge::merge::<K::Tally>(
         run,
+        &inventory,
         at_once,
         options.skip_foreign,
         &trouble.shards,

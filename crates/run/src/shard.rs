@@ -87,7 +87,7 @@ impl<T: Tally> ShardReader<T> {
     /// ones all, to compare them, and incomplete ones only where no complete one is valid.
     ///
     /// What lies beside a complete one is not looked at, since a shard that took an hour has left sixty;
-    /// [`read_all`](Self::read_all) compares them, before they are removed.
+    /// [`read_all`](Self::read_all) reads them too, before they are removed.
     pub(crate) async fn read(
         &self,
         names: &[PartialName],

@@ -1,6 +1,8 @@
 //! For work that must not run twice: a worker claims its shard before the first sample, and no claim
 //! comes back.
 
+use std::collections::BTreeSet;
+
 use chrono::{SecondsFormat, Utc};
 use croupier_store::{Placed, Store};
 use serde::{Deserialize, Serialize};
@@ -16,6 +18,21 @@ struct Start {
     attempt: String,
     host: Option<String>,
     at: String,
+}
+
+impl StoredRun {
+    /// The shards that were started, where none may be started twice.
+    ///
+    /// # Errors
+    ///
+    /// What the store reports.
+    pub async fn started(&self) -> Result<BTreeSet<u32>, Error> {
+        let entries = self.store.list(layout::STARTED).await?;
+        let shards = entries
+            .iter()
+            .filter_map(|entry| layout::started_shard(&entry.key));
+        Ok(shards.collect())
+    }
 }
 
 /// Claims `shard` for `attempt`, once and for all.

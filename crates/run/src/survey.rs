@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 
 use crate::{Attempt, AttemptState, Error, Inventory, Round, ShardState, StopOrder, StoredRun};
@@ -125,7 +125,7 @@ impl StoredRun {
     }
 
     /// Every shard and how many blocks it has.
-    fn blocks_by_shard(&self) -> Result<Vec<(u32, u64)>, Error> {
+    pub(crate) fn blocks_by_shard(&self) -> Result<Vec<(u32, u64)>, Error> {
         let mut shards = Vec::with_capacity(self.shards() as usize);
         for segment in &self.segments {
             let grid = segment.grid(&self.manifest.identity)?;
@@ -153,7 +153,8 @@ fn standing(state: ShardState, attempts: &[Attempt], now: DateTime<Utc>) -> Stan
     match attempts.last().map(|attempt| attempt.state) {
         None => Standing::Waiting,
         Some(AttemptState::Running) => Standing::Lost,
-        // What it published is gone, or was damaged.
+        // What it published is not listed yet, or is gone.
+        Some(AttemptState::Done) if is_just_now(attempts.last(), now) => Standing::Running,
         Some(AttemptState::Done) => Standing::Lost,
         Some(AttemptState::Failed) => Standing::Failed,
         Some(AttemptState::Kernel) => Standing::Kernel,
@@ -162,7 +163,28 @@ fn standing(state: ShardState, attempts: &[Attempt], now: DateTime<Utc>) -> Stan
     }
 }
 
+/// Whether an attempt's last word is younger than lists may lag.
+fn is_just_now(attempt: Option<&Attempt>, now: DateTime<Utc>) -> bool {
+    const LISTS_LAG: TimeDelta = TimeDelta::seconds(10);
+    attempt
+        .and_then(Attempt::last_seen)
+        .is_some_and(|seen| (now - seen).abs() < LISTS_LAG)
+}
+
 impl Survey {
+    /// The shards of the last round that have not been started since it was begun: their standing is that of before.
+    pub fn not_started_in_last_round(&self) -> Vec<u32> {
+        let Some(round) = self.rounds.last() else {
+            return Vec::new();
+        };
+        let is_waiting = |shard: &u32| {
+            self.shards.get(*shard as usize).is_some_and(|shard| {
+                shard.standing.is_hole() && !shard.was_started_since(&round.created)
+            })
+        };
+        round.shards.iter().copied().filter(is_waiting).collect()
+    }
+
     /// Whether all shards are done.
     pub fn is_done(&self) -> bool {
         self.count(Standing::Done) == self.shards.len()
@@ -224,6 +246,12 @@ pub struct Cause {
 }
 
 impl ShardSurvey {
+    /// Whether its last attempt began at the instant `created` or later.
+    pub fn was_started_since(&self, created: &str) -> bool {
+        let last = self.last.as_ref();
+        last.is_some_and(|last| last.started.as_str() >= created)
+    }
+
     /// Whether it would fail again in the same way.
     pub fn is_hopeless(&self, build: &str) -> bool {
         self.standing == Standing::Kernel

@@ -94,9 +94,6 @@ pub async fn work<K: Kernel>(
         return Err(run.stopped_by(order));
     }
     let mut record = Record::new(shard, place.block_count(), options);
-    if run.manifest.at_most_once {
-        started::claim(run, shard, &record.attempt.id).await?;
-    }
     options
         .executable
         .claim(&*run.store, options.allow_other_build)
@@ -116,6 +113,10 @@ pub async fn work<K: Kernel>(
     let blocks_before = place.block_count() - blocks_todo;
     record.attempt.blocks_before = blocks_before;
     let announced = record.attempt.clone();
+    // Last, since nothing takes it back.
+    if run.manifest.at_most_once {
+        started::claim(run, shard, &record.attempt.id).await?;
+    }
     let job = Job {
         grid,
         seed: run.manifest.identity.seed,
@@ -246,43 +247,52 @@ impl<T: Tally> Worker<'_, T> {
         let mut timer = Timer::new(&self.options.checkpoints);
         let stop_at = self.options.checkpoints.stop_at;
         loop {
-            let due = stop_at.map_or(timer.next(), |at| at.min(timer.next()));
             tokio::select! {
                 biased;
                 ended = self.bench.end() => return End::Engine(ended),
-                () = stopped(&control) => return End::Engine(self.wait_for_blocks_in_hand().await),
-                () = tokio::time::sleep_until(due.into()) => {}
+                () = stopped(&control, stop_at) => return self.stop().await,
+                () = tokio::time::sleep_until(timer.next().into()) => {}
             }
-            if stop_at.is_some_and(|at| at <= Instant::now()) {
-                control.stop();
-                continue;
-            }
-            let began = Instant::now();
-            match self.checkpoint().await {
-                Ok(None) => timer.set(began.elapsed()),
+            // One that hangs in a slow store must not keep the worker from ending in time.
+            let outcome = tokio::select! {
+                biased;
+                () = stopped(&control, stop_at) => return self.stop().await,
+                outcome = self.checkpoint(&mut timer) => outcome,
+            };
+            timer.set();
+            match outcome {
+                Ok(None) => {}
                 Ok(Some(order)) => return End::Order(order),
-                // What was not published now is published with the next one. Waiting for a store that does not answer
-                // took no time from the work, so the next one is no later for it.
-                Err(error) if error.is_retryable() => timer.set(Duration::ZERO),
+                // What was not published now is published with the next one.
+                Err(error) if error.is_retryable() => {}
                 Err(error) => return End::Store(error),
             }
         }
     }
 
-    /// A while for what the threads have in hand, since it is often almost done.
-    async fn wait_for_blocks_in_hand(&mut self) -> Result<Ended, KernelFailure> {
-        tokio::time::timeout(PATIENCE, self.bench.end())
-            .await
-            .unwrap_or(Ok(Ended::Stopped))
+    /// Ends the engine, and waits a while for what the threads have in hand, since it is often almost done.
+    async fn stop(&mut self) -> End {
+        self.options.control.stop();
+        let ended = tokio::time::timeout(PATIENCE, self.bench.end()).await;
+        End::Engine(ended.unwrap_or(Ok(Ended::Stopped)))
     }
 
     /// Publishes what is finished, says that it is alive, and looks whether the run was stopped.
-    async fn checkpoint(&mut self) -> Result<Option<StopOrder>, Error> {
-        self.publish().await?;
+    async fn checkpoint(&mut self, timer: &mut Timer) -> Result<Option<StopOrder>, Error> {
+        let mut published = Ok(());
+        if timer.may_publish() {
+            let began = Instant::now();
+            published = self.publish().await;
+            if published.is_ok() {
+                timer.published(began.elapsed());
+            }
+        }
         self.record
             .progress(self.options.control.blocks(), self.bench.seconds());
         let _ = self.record.attempt.write(&*self.run.store).await;
-        self.run.stop_order().await
+        let order = self.run.stop_order().await?;
+        published?;
+        Ok(order)
     }
 
     /// Publishes what is finished, where that is more than the last time.
@@ -317,11 +327,11 @@ impl<T: Tally> Worker<'_, T> {
     }
 }
 
-/// Returns once `control` was told to stop. The engine mostly ends by itself soon after; this is for
-/// blocks that take long.
-async fn stopped(control: &Control) {
+/// Returns once `control` was told to stop, or at `stop_at`. The engine mostly ends by itself soon after the first; this
+/// is for blocks that take long.
+async fn stopped(control: &Control, stop_at: Option<Instant>) {
     const LOOK_EVERY: Duration = Duration::from_millis(50);
-    while !control.is_stopped() {
+    while !control.is_stopped() && stop_at.is_none_or(|at| Instant::now() < at) {
         tokio::time::sleep(LOOK_EVERY).await;
     }
 }

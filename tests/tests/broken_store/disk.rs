@@ -107,8 +107,8 @@ impl SmallDisk {
             scope.spawn(|| {
                 let mut file = File::create(&filler).expect("a file");
                 while !is_over.load(Ordering::SeqCst) {
-                    match file.write(&[0; 4096]) {
-                        Ok(_) => {}
+                    match file.write_all(&[0; 4096]) {
+                        Ok(()) => {}
                         Err(error) => {
                             assert_eq!(error.kind(), ErrorKind::StorageFull, "{error}");
                             was_full.store(true, Ordering::SeqCst);

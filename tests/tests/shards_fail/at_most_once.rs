@@ -14,20 +14,29 @@ fn a_shard_is_started_once_whatever_became_of_it() {
         doomed_once.call("shard --run demo --shard 0").code(),
         Some(137)
     );
-    for shard in [0, 1] {
-        let again = doomed
-            .call(&format!("shard --run demo --shard {shard}"))
-            .exits(1);
-        again.says(&["started before", "--at-most-once"]);
-    }
-    doomed
-        .call("retry --run demo")
-        .is_refused(&["--at-most-once"]);
+    let done = doomed.call("shard --run demo --shard 1").exits(0);
+    assert!(done.stdout.contains("was done already"), "{done}");
+    let again = doomed.call("shard --run demo --shard 0").exits(1);
+    again.says(&["started before", "--at-most-once"]);
+    // That it was refused is no attempt.
+    let logs = doomed.call("logs 0 --run demo --json").exits(0).json();
+    assert!(logs["attempts"].as_array().unwrap().len() <= 1, "{logs}");
+    // A cancelled one can go on with what was never started.
+    let _ = doomed.call("cancel --run demo").exits(0);
+    let _ = doomed.call("shard --run demo --shard 2").exits(1);
+    let retried = doomed.call("retry --run demo --json").exits(0).json();
+    assert_eq!(retried["shards"], serde_json::json!([2, 3, 4, 5, 6, 7]));
     // The driver starts what was never started, and nothing else.
     let driven = doomed
         .call("drive --run demo --every 100ms --json")
         .exits(3);
     assert_eq!(driven.json()["shards"]["missing"], serde_json::json!([0]));
+    doomed
+        .call("retry --run demo")
+        .is_refused(&["--at-most-once", "was started"]);
+    doomed
+        .call(&format!("{PLAN} --policy complete"))
+        .is_refused(&["at most once"]);
 }
 
 #[test]

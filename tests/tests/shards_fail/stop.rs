@@ -41,7 +41,13 @@ fn the_first_failure_ends_all_where_the_policy_is_to_fail_fast() {
         .json();
     assert_eq!(refused["accepted"], json!(false));
     // What the first two had is kept.
-    assert!(refused["blocks"]["done"].as_u64() > Some(0), "{refused}");
+    assert!(refused["blocks"]["done"].as_u64().unwrap() > 0, "{refused}");
+    // Who begins again forgives what failed before.
+    let _ = slow.call("retry --run demo").exits(0);
+    let driven = doomed(here.path())
+        .call("drive --run demo --every 100ms --json")
+        .exits(0);
+    assert_eq!(driven.json()["digest"], quiet_digest(here.path(), 3200));
 }
 
 #[test]
@@ -93,6 +99,20 @@ fn a_worker_told_to_end_publishes_what_is_finished_and_drops_what_it_has_in_hand
         .call("reduce --run demo --json")
         .exits(0);
     assert_eq!(whole.json()["digest"], quiet);
+}
+
+/// Some schedulers tell every process of a job. The worker hears it from its parent too, and that is one word.
+#[test]
+fn a_worker_that_is_told_twice_at_once_publishes_all_the_same() {
+    let here = fresh();
+    let _ = doomed(here.path()).call(PLAN).exits(0);
+    let hanging = doomed(here.path())
+        .with("HANG_AT", "600")
+        .start("shard --run demo --shard 1 --threads 1");
+    std::thread::sleep(Duration::from_millis(700));
+    hanging.process().terminate_with_children();
+    let ended = hanging.wait().exits(75);
+    ended.says(&["12 of 25 blocks, which are kept"]);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 
 use croupier_fleet::driver::{DriveError, Driven, Step, drive as drive_run};
-use croupier_fleet::engine::Local;
+use croupier_fleet::engine::{Engine, Local};
 use croupier_fleet::tracker;
 use croupier_run::{ReduceOptions, Standing, StoredRun, Survey};
 
@@ -13,7 +13,8 @@ use crate::kind::Kind;
 use crate::setup::check_run;
 use crate::verbs::reduce::print_reduced;
 use crate::verbs::retry::this_build;
-use crate::{CliError, environment, run_uri, show, tracking};
+use crate::worker::told_to_stop;
+use crate::{CliError, environment, run_uri, show, supervise, tracking};
 
 pub(crate) async fn drive(kind: &dyn Kind, flags: &DriveVerb) -> Result<Exit, CliError> {
     let mut run = run_uri::open_run(&flags.run).await?;
@@ -23,14 +24,24 @@ pub(crate) async fn drive(kind: &dyn Kind, flags: &DriveVerb) -> Result<Exit, Cl
         what: "this program's own file can't be found",
         error,
     })?;
-    let mut engine = Local::new(program, worker_arguments(&run, flags), flags.jobs);
+    let always = vec![(supervise::ALWAYS.into(), "1".into())];
+    let mut engine = Local::new(program, worker_arguments(&run, flags), always, flags.jobs);
     let build = this_build()?;
-    let driven = drive_run(&mut run, &mut engine, &build, flags.every, &tell)
-        .await
-        .map_err(|error| match error {
-            DriveError::Run(error) => CliError::Run(error),
-            DriveError::Engine(error) => CliError::Engine(error),
-        })?;
+    let driven = tokio::select! {
+        driven = drive_run(&mut run, &mut engine, &build, flags.every, &tell) => driven,
+        Some(()) = told_to_stop() => {
+            eprintln!("stopping: workers publish what they have; `drive` goes on with it");
+            engine.cancel().await?;
+            while !engine.at_work().await?.is_empty() {
+                engine.changed().await;
+            }
+            return Ok(Exit::Stopped);
+        }
+    };
+    let driven = driven.map_err(|error| match error {
+        DriveError::Run(error) => CliError::Run(error),
+        DriveError::Engine(error) => CliError::Engine(error),
+    })?;
     if let Driven::Stopped(order) = driven {
         eprintln!("the run is stopped: {}", order.reason);
     }

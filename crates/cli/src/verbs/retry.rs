@@ -23,11 +23,17 @@ struct Retry {
 
 pub(crate) async fn retry(flags: &RetryVerb) -> Result<Exit, CliError> {
     let run = run_uri::open_run(&flags.run).await?;
-    refuse_at_most_once(&run)?;
     let build = this_build()?;
     run.resume().await?;
     let survey = run.survey().await?;
-    let shards = survey.retriable(if flags.all { "" } else { &build });
+    let mut shards = survey.retriable(if flags.all { "" } else { &build });
+    if run.manifest.at_most_once {
+        let started = run.started().await?;
+        shards.retain(|shard| !started.contains(shard));
+        if shards.is_empty() {
+            return Err(all_started(&run));
+        }
+    }
     let hopeless = hopeless(&survey, &build);
     let round = match shards.is_empty() {
         true => None,
@@ -49,10 +55,13 @@ pub(crate) async fn retry(flags: &RetryVerb) -> Result<Exit, CliError> {
     show::print(flags.show.json, &report, |report| {
         let mut text = match report.round {
             Some(round) => format!(
-                "round {round} of {}: {}, as indexes 0 to {}\nstart it:\n  {}",
+                "round {round} of {}: {}\nstart it, {}:\n  {}",
                 report.run,
                 show::shards(&report.shards),
-                report.shards.len() - 1,
+                match report.shards.len() {
+                    1 => "as a job of its own".to_owned(),
+                    count => format!("as an array of {count} with indexes from 0"),
+                },
                 report.commands.join("\n  ")
             ),
             None => format!("nothing to retry in {}", report.run),
@@ -74,15 +83,11 @@ pub(crate) async fn retry(flags: &RetryVerb) -> Result<Exit, CliError> {
     Ok(Exit::Done)
 }
 
-/// Refuses to start shards again that must not run twice.
-pub(crate) fn refuse_at_most_once(run: &StoredRun) -> Result<(), CliError> {
-    if run.manifest.at_most_once {
-        return Err(CliError::Usage(format!(
-            "run {} is planned with --at-most-once: none of its shards is started again; plan a new run for what is missing",
-            run.name()
-        )));
-    }
-    Ok(())
+fn all_started(run: &StoredRun) -> CliError {
+    CliError::Usage(format!(
+        "run {} is planned with --at-most-once, and every shard that is missing was started: none is started again; plan a new run for what is missing",
+        run.name()
+    ))
 }
 
 pub(crate) fn this_build() -> Result<String, CliError> {
@@ -105,10 +110,6 @@ fn commands(run: &StoredRun, round: u32, shards: &[u32]) -> Vec<String> {
     let uri = run.uri();
     match shards {
         [shard] => vec![format!("{program} shard --run {uri} --shard {shard}")],
-        shards => vec![format!(
-            "{program} shard --run {uri} --round {round}    (as an array of {}, or for each --index from 0 to {})",
-            shards.len(),
-            shards.len() - 1
-        )],
+        _ => vec![format!("{program} shard --run {uri} --round {round}")],
     }
 }

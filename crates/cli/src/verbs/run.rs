@@ -12,7 +12,7 @@ use crate::kind::Kind;
 use crate::setup::from_flags;
 use crate::verbs::plan::place;
 use crate::verbs::reduce::print_reduced;
-use crate::worker::{Worker, advise};
+use crate::worker::Worker;
 use crate::{CliError, environment};
 
 pub(crate) async fn run(
@@ -40,16 +40,22 @@ pub(crate) async fn run(
         eprintln!("run {} is there already: going on with it", run.uri());
     }
     worker.say_threads();
-    worker
+    let failures = worker
         .work_on_all(&run, &*planned.kernel, flags.plan.failed_samples)
-        .await
-        .map_err(|error| advise(error, &run))?;
+        .await?;
+    for failure in &failures {
+        eprintln!("error: {failure}");
+    }
     let options = ReduceOptions {
         policy: flags.plan.policy,
         failed_samples: flags.plan.failed_samples,
         ..ReduceOptions::default()
     };
-    print_reduced(kind, &run, &options, flags.show.json).await
+    match print_reduced(kind, &run, &options, flags.show.json).await? {
+        // The reason that it is refused is the failure.
+        Exit::NotAccepted => Ok(failures.first().map_or(Exit::NotAccepted, CliError::exit)),
+        exit => Ok(exit),
+    }
 }
 
 /// The same call as an array's child.

@@ -69,7 +69,15 @@ async fn tracked(
         return Ok(None);
     };
     let mut counts = BTreeMap::new();
-    for shard in tracker.states().await? {
+    let states = match tracker.states().await {
+        Ok(states) => states,
+        Err(error) if error.is_retryable() => {
+            eprintln!("warning: {error}");
+            return Ok(None);
+        }
+        Err(error) => return Err(error.into()),
+    };
+    for shard in states {
         let state = match (shard.state, shard.class) {
             (State::Running, _) => "running".to_owned(),
             (State::Done, _) => "done".to_owned(),

@@ -24,7 +24,8 @@ pub(crate) async fn wait(kind: &dyn Kind, flags: &WaitVerb) -> Result<Exit, CliE
         if survey.is_done() || (survey.stop_order.is_some() && !is_running) {
             break;
         }
-        let is_still = !is_running && survey.count(Standing::Waiting) == 0;
+        let waiting = survey.count(Standing::Waiting) + survey.not_started_in_last_round().len();
+        let is_still = !is_running && waiting == 0;
         still = if is_still { still + 1 } else { 0 };
         if still == LOOKS {
             break;

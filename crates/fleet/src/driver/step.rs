@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use croupier_run::{Manifest, Round, ShardSurvey, Standing, Survey};
+use croupier_run::{Manifest, ShardSurvey, Standing, Survey};
 
 use super::{Driven, Memory};
 
@@ -59,19 +59,25 @@ impl Memory {
                 false => Step::End(Driven::Stopped(order.clone())),
             };
         }
+        self.cancelled = false;
         if survey.is_done() {
             return match at_work.is_empty() {
                 true => Step::End(Driven::Done),
                 false => Step::Wait,
             };
         }
+        // What failed before somebody began a round was forgiven by that.
+        let is_news = |shard: &ShardSurvey| match survey.rounds.last() {
+            Some(round) => shard.was_started_since(&round.created),
+            None => true,
+        };
         let idle = |shard: &&ShardSurvey| !at_work.contains(&shard.shard);
         if manifest.policy.fail_fast
             && let Some(failed) = survey
                 .shards
                 .iter()
                 .filter(idle)
-                .find(|shard| has_failed(shard))
+                .find(|shard| has_failed(shard) && is_news(shard))
         {
             let cause = failed.cause().unwrap_or_else(|| "unknown".to_owned());
             return Step::Stop {
@@ -108,7 +114,9 @@ impl Memory {
         }
         let holes = survey.retriable(build);
         if let Some(last) = survey.rounds.last() {
-            let shards = not_started_since(last, survey, &holes);
+            // A round that was begun and not started, as by a driver that died then.
+            let mut shards = survey.not_started_in_last_round();
+            shards.retain(|shard| holes.binary_search(shard).is_ok());
             if !shards.is_empty() && self.round_taken_up.replace(last.round) != Some(last.round) {
                 return Step::Start {
                     shards,
@@ -148,21 +156,4 @@ fn has_failed(shard: &ShardSurvey) -> bool {
         shard.standing,
         Standing::Kernel | Standing::Died | Standing::Failed | Standing::Lost
     )
-}
-
-/// The holes of a round that was begun, as by a driver that died then, and not started.
-fn not_started_since(round: &Round, survey: &Survey, holes: &[u32]) -> Vec<u32> {
-    let was_started = |shard: u32| {
-        survey
-            .shards
-            .get(shard as usize)
-            .and_then(|shard| shard.last.as_ref())
-            .is_some_and(|last| last.started >= round.created)
-    };
-    round
-        .shards
-        .iter()
-        .copied()
-        .filter(|shard| holes.contains(shard) && !was_started(*shard))
-        .collect()
 }

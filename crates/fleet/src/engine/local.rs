@@ -17,6 +17,7 @@ use super::{Engine, EngineError};
 pub struct Local {
     program: PathBuf,
     arguments: Vec<OsString>,
+    environment: Vec<(OsString, OsString)>,
     slots: Arc<Semaphore>,
     shared: Arc<Shared>,
     cancel: watch::Sender<bool>,
@@ -36,11 +37,17 @@ impl Shared {
 }
 
 impl Local {
-    /// At rest. `jobs` processes run at a time.
-    pub fn new(program: PathBuf, arguments: Vec<OsString>, jobs: u32) -> Self {
+    /// At rest. `jobs` processes run at a time, with `environment` beside what this process has.
+    pub fn new(
+        program: PathBuf,
+        arguments: Vec<OsString>,
+        environment: Vec<(OsString, OsString)>,
+        jobs: u32,
+    ) -> Self {
         Self {
             program,
             arguments,
+            environment,
             slots: Arc::new(Semaphore::new(jobs.max(1) as usize)),
             shared: Arc::default(),
             cancel: watch::Sender::new(false),
@@ -54,7 +61,8 @@ impl Local {
             .arg("--shard")
             .arg(shard.to_string())
             .stdin(Stdio::null())
-            .stdout(Stdio::null());
+            .stdout(Stdio::null())
+            .envs(self.environment.iter().map(|(name, value)| (name, value)));
         command
     }
 }
@@ -62,6 +70,7 @@ impl Local {
 #[async_trait]
 impl Engine for Local {
     async fn start(&mut self, shards: &[u32], _round: Option<u32>) -> Result<(), EngineError> {
+        self.cancel.send_replace(false);
         for shard in shards {
             if !self.shared.at_work().insert(*shard) {
                 continue;

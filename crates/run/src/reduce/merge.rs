@@ -44,34 +44,36 @@ pub(super) struct MergedSides<T> {
     pub(super) rest: Option<T>,
 }
 
-/// Merges what there is. `trouble` names shards, sorted, whose attempts were in trouble; those that are unfinished are
-/// found here.
+/// Merges what `inventory` lists. `trouble` names shards, sorted, that are in trouble.
 pub(super) async fn merge<T: Tally>(
     run: &StoredRun,
+    inventory: &Inventory,
     at_once: usize,
     skip_foreign: bool,
     trouble: &[u32],
     samples_may_fail: bool,
 ) -> Result<Merged<T>, Error> {
-    let inventory = Inventory::of(run).await?;
     let reader = Arc::new(ShardReader::<T>::new(run, skip_foreign)?);
     let mut segments = Vec::with_capacity(run.segments.len());
     for segment in &run.segments {
         segments.push((segment.clone(), segment.grid(&run.manifest.identity)?));
     }
+    let samples = run.samples();
     let shards = segments.into_iter().flat_map(|(segment, grid)| {
         (0..segment.shards).map(move |shard| {
             let place = Place {
                 grid,
                 blocks: grid.shard(shard, segment.shards),
             };
-            (segment.first_shard + shard, place)
+            // A short last block that a later segment goes on with is a hole until that has it whole.
+            let goes_on = segment.end_sample < samples;
+            (segment.first_shard + shard, place, goes_on)
         })
     });
     let at_once = inventory.at_once(at_once);
     let most = inventory.fit(BATCHES_BYTES / at_once as u64, LONGEST_BATCH);
     let batch_size = batch_size(run.shards() as usize, at_once, most);
-    let mut merging = Merging::new(&inventory);
+    let mut merging = Merging::new(inventory);
     if !trouble.is_empty() {
         merging.sides.push(Sides::new(IN_TROUBLE));
     }
@@ -80,25 +82,30 @@ pub(super) async fn merge<T: Tally>(
     }
     let reading = batches(shards, batch_size).map(|batch| {
         let reader = Arc::clone(&reader);
-        let with_names = |(shard, place)| (shard, place, inventory.names_of(shard).to_vec());
-        let batch: Vec<(u32, Place, Vec<PartialName>)> =
+        let with_names = |(shard, place, goes_on)| {
+            let names = inventory.names_of(shard).to_vec();
+            (shard, place, goes_on, names)
+        };
+        let batch: Vec<(u32, Place, bool, Vec<PartialName>)> =
             batch.into_iter().map(with_names).collect();
         async move {
             let mut contents = Vec::with_capacity(batch.len());
-            for (shard, place, names) in batch {
-                let content = reader.read(&names, &place).await?;
-                contents.push((shard, place, content));
+            for (shard, place, goes_on, names) in batch {
+                let mut content = reader.read(&names, &place).await?;
+                let is_done = holes(&content.nodes, place.blocks.clone()).is_empty();
+                content.nodes.retain(|node| !(goes_on && node.short));
+                contents.push((shard, is_done, content));
             }
             Ok(contents)
         }
     });
     let mut contents = pin!(in_tasks(reading, at_once));
     while let Some(batch) = contents.next().await {
-        for (shard, place, content) in batch? {
+        for (shard, is_done, content) in batch? {
             let is_in_trouble = trouble.binary_search(&shard).is_ok();
-            let first_block = place.blocks.start;
+            let first_block = content.nodes.first().map_or(0, |node| node.first_block);
             catch_in_tally(first_block, || {
-                merging.add(shard, place.blocks, content, is_in_trouble);
+                merging.add(shard, is_done, content, is_in_trouble);
             })?;
         }
     }
@@ -112,8 +119,6 @@ const BATCHES_BYTES: u64 = 1 << 20;
 /// The tree over what has come so far, and the book-keeping of what has not.
 struct Merging<T> {
     trunk: Trunk<T>,
-    /// A short last block, held back: a later segment may have it whole.
-    short: Option<Node<T>>,
     covered: Vec<Range<u64>>,
     missing_shards: Vec<u32>,
     salvaged_shards: u64,
@@ -178,7 +183,6 @@ impl<T: Tally> Merging<T> {
         }
         Self {
             trunk: Trunk::new(),
-            short: None,
             covered: Vec::new(),
             missing_shards: Vec::new(),
             salvaged_shards: 0,
@@ -190,13 +194,7 @@ impl<T: Tally> Merging<T> {
         }
     }
 
-    fn add(
-        &mut self,
-        shard: u32,
-        blocks: Range<u64>,
-        content: ShardContent<T>,
-        is_in_trouble: bool,
-    ) {
+    fn add(&mut self, shard: u32, is_done: bool, content: ShardContent<T>, is_in_trouble: bool) {
         for sides in &mut self.sides {
             let has_failed = || content.nodes.iter().any(|node| node.failures.samples > 0);
             let is_in_group = match sides.group {
@@ -205,7 +203,7 @@ impl<T: Tally> Merging<T> {
             };
             sides.add(is_in_group, &content.nodes);
         }
-        if !holes(&content.nodes, blocks).is_empty() {
+        if !is_done {
             self.missing_shards.push(shard);
             self.salvaged_shards += u64::from(!content.nodes.is_empty());
             self.salvaged_blocks += content
@@ -220,16 +218,7 @@ impl<T: Tally> Merging<T> {
         }
         self.sources.extend(content.sources);
         for node in content.nodes {
-            if let Some(short) = self.short.take()
-                && short.first_block != node.first_block
-            {
-                self.push(short);
-            }
-            if node.short {
-                self.short = Some(node);
-            } else {
-                self.push(node);
-            }
+            self.push(node);
         }
     }
 
@@ -243,9 +232,6 @@ impl<T: Tally> Merging<T> {
     }
 
     fn finish(mut self, run: &StoredRun) -> Merged<T> {
-        if let Some(short) = self.short.take() {
-            self.push(short);
-        }
         if self.skipped > 0 {
             self.warnings
                 .push(Warning::SkippedForeign { keys: self.skipped });

@@ -49,15 +49,17 @@ pub(crate) struct Trouble {
 }
 
 impl Trouble {
-    /// From facts in the order of shards.
-    pub(crate) fn of(facts: &[AttemptFacts]) -> Self {
-        let mut shards = Vec::new();
+    /// From facts in the order of shards, and the shards, in order, that are not done.
+    pub(crate) fn of(facts: &[AttemptFacts], unfinished: &[u32]) -> Self {
+        let mut shards = unfinished.to_vec();
         let mut seconds = Sides::default();
         let mut memory = Sides::default();
         for attempts in facts.chunk_by(|a, b| a.shard == b.shard) {
-            let is_in_trouble = is_in_trouble(attempts);
-            if is_in_trouble {
-                shards.push(attempts[0].shard);
+            let shard = attempts[0].shard;
+            let is_unfinished = unfinished.binary_search(&shard).is_ok();
+            let is_in_trouble = is_unfinished || is_in_trouble(attempts);
+            if is_in_trouble && !is_unfinished {
+                shards.push(shard);
             }
             let worked: f64 = attempts.iter().map(|a| f64::from(a.thread_seconds)).sum();
             let blocks: u64 = attempts.iter().map(|attempt| attempt.blocks).sum();
@@ -66,6 +68,7 @@ impl Trouble {
             let peak = attempts.iter().map(|a| a.memory_bytes).fold(0.0, f32::max);
             memory.add(is_in_trouble, peak.into());
         }
+        shards.sort_unstable();
         let comparisons = [("seconds per block", seconds), ("memory peak", memory)];
         Self {
             shards,
@@ -172,7 +175,7 @@ mod tests {
             .collect();
         facts.push(fact(20, 12.0, true));
         facts.push(fact(20, 1.0, false));
-        let trouble = Trouble::of(&facts);
+        let trouble = Trouble::of(&facts, &[]);
         assert_eq!(trouble.shards, [20]);
         let [seconds, memory] = trouble.comparisons.as_slice() else {
             panic!("{trouble:?}")
@@ -187,7 +190,7 @@ mod tests {
         let facts: Vec<AttemptFacts> = (0..40)
             .map(|shard| fact(shard, 1.0 + 0.1 * (shard * 7 % 5) as f32, shard % 10 == 3))
             .collect();
-        let trouble = Trouble::of(&facts);
+        let trouble = Trouble::of(&facts, &[]);
         assert_eq!(trouble.shards, [3, 13, 23, 33]);
         assert!(!trouble.comparisons.iter().any(Comparison::is_unlike));
     }
@@ -195,6 +198,6 @@ mod tests {
     #[test]
     fn few_shards_say_nothing() {
         let facts = [fact(0, 1.0, false), fact(1, 100.0, true)];
-        assert_eq!(Trouble::of(&facts).comparisons, []);
+        assert_eq!(Trouble::of(&facts, &[]).comparisons, []);
     }
 }

@@ -163,9 +163,11 @@ impl Attempts {
         self.fewest_blocks_for_threads
     }
 
-    /// The shards that had attempts in trouble, and how they compare with the rest.
-    pub(crate) fn trouble(&self) -> Trouble {
-        Trouble::of(&self.facts)
+    /// The shards in trouble, those that are `unfinished` among them, and how they compare with the rest.
+    pub(crate) fn trouble(&mut self, unfinished: &[u32]) -> Trouble {
+        // Keys are in the order of text, where shard 100000 comes before 10001.
+        self.facts.sort_by_key(|fact| fact.shard);
+        Trouble::of(&self.facts, unfinished)
     }
 
     pub(crate) fn blocks(&self) -> u64 {

@@ -73,7 +73,14 @@ impl<T: Tally> Bench<T> {
         let thread = std::thread::Builder::new()
             .name("croupier-engine".to_owned())
             .spawn(run)
-            .map_err(|error| Error::Input(format!("no thread for the engine: {error}")))?;
+            .map_err(|error| {
+                Error::Store(croupier_store::Error::Other {
+                    action: "starting a thread".to_owned(),
+                    target: "the engine".to_owned(),
+                    reason: error.to_string(),
+                    is_retryable: true,
+                })
+            })?;
         Ok(Self {
             frontier,
             witnesses_before,

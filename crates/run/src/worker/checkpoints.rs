@@ -8,7 +8,7 @@ use crate::random::jitter;
 #[derive(Clone, Copy, Debug)]
 pub struct Checkpoints {
     /// The time between two of them, a tenth more or less, so that many workers don't publish at once.
-    /// Longer where publishing takes over a hundredth of it.
+    /// Where publishing takes over a hundredth of it, not every one publishes.
     pub every: Duration,
     /// When to publish a last time and stop.
     pub stop_at: Option<Instant>,
@@ -28,10 +28,11 @@ impl Default for Checkpoints {
     }
 }
 
-/// The next checkpoint.
+/// When the next checkpoint is, and whether it publishes.
 pub(super) struct Timer {
     every: Duration,
     next: Instant,
+    publish_from: Instant,
 }
 
 /// Publishing takes at most one part in so many of a worker's time.
@@ -39,11 +40,13 @@ const WORK_FOR_PUBLISHING: u32 = 100;
 
 impl Timer {
     pub(super) fn new(checkpoints: &Checkpoints) -> Self {
+        let now = Instant::now();
         let mut timer = Self {
             every: checkpoints.every,
-            next: Instant::now(),
+            next: now,
+            publish_from: now,
         };
-        timer.set(Duration::ZERO);
+        timer.set();
         timer
     }
 
@@ -52,9 +55,18 @@ impl Timer {
         self.next
     }
 
-    /// Sets the next one, after one that took `took`.
-    pub(super) fn set(&mut self, took: Duration) {
-        let jittered = self.every.mul_f64(0.9 + 0.2 * jitter());
-        self.next = Instant::now() + jittered.max(took.saturating_mul(WORK_FOR_PUBLISHING));
+    /// Sets the next one.
+    pub(super) fn set(&mut self) {
+        self.next = Instant::now() + self.every.mul_f64(0.9 + 0.2 * jitter());
+    }
+
+    /// Whether enough work was done since the last publishing.
+    pub(super) fn may_publish(&self) -> bool {
+        Instant::now() >= self.publish_from
+    }
+
+    /// Notes that publishing took `took`.
+    pub(super) fn published(&mut self, took: Duration) {
+        self.publish_from = Instant::now() + took.saturating_mul(WORK_FOR_PUBLISHING);
     }
 }

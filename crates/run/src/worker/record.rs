@@ -30,7 +30,7 @@ impl Record {
                 cpu_seconds: None,
                 memory_peak_bytes: None,
                 host: machine.host,
-                process: Some(std::process::id()),
+                process: Machine::process(),
                 cpu: machine.cpu,
                 build: options.executable.name(),
                 threads: options.pool.threads(),
