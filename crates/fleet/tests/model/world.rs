@@ -750,6 +750,10 @@ impl<'q> World<'q> {
             () = waits.notified() => None,
         };
         self.note_rounds(&view).await;
+        if view.landed().iter().any(|key| key.starts_with("rounds/")) {
+            assert!(!self.plan.at_most_once, "nothing is repeated");
+            assert!(self.model.rounds.len() <= policy.retries as usize);
+        }
         if view.landed().iter().any(|key| key == "stopped.json") {
             assert!(policy.fail_fast);
             self.model.is_stopped = true;
