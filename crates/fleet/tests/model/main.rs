@@ -163,5 +163,5 @@ fn a_sequence_is_a_function_of_its_number() {
 /// `verify` may repeat were lost.
 #[test]
 fn a_witness_that_was_a_row_of_its_own_is_kept() {
-    run(48, &mut Quiet::new());
+    run(214, &mut Quiet::new());
 }
