@@ -58,8 +58,8 @@ mod campaign {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let server = S3Server::start();
         let doomed = Program::new(env!("CARGO_BIN_EXE_doomed"), directory.path()).with_s3(&server);
-        // A sixth of the time for each shard, were it left in peace. The last block is short.
-        let blocks = seconds * 1_000_000 / 6 / (BLOCK * SAMPLE_MICROSECONDS);
+        // A twelfth of the time for each shard, were it left in peace. The last block is short.
+        let blocks = seconds * 1_000_000 / 12 / (BLOCK * SAMPLE_MICROSECONDS);
         let samples = blocks * BLOCK * u64::from(SHARDS) - 5;
         let quiet = doomed
             .call(&format!(
@@ -85,6 +85,7 @@ mod campaign {
         let status = doomed.call(&format!("status --run {run} --json")).exits(0);
         let (shards, blocks) = (&status.json()["shards"], &status.json()["blocks"]);
         eprintln!("after the attack: shards {shards}, blocks {blocks}");
+        assert!(blocks["done"].as_u64() > Some(0), "{status}");
 
         weather.set_rarer(4);
         let sky = weather.clone();

@@ -89,12 +89,12 @@ impl<'a> Crew<'a> {
         state.counts.clone()
     }
 
-    /// What has not happened often enough: deaths of each kind every two seconds, faults of each kind every six.
+    /// What has not happened often enough: deaths of each kind every three seconds, faults of each kind every six.
     fn missing(&self, state: &State, lasting: Duration) -> Vec<&'static str> {
         let seconds = usize::try_from(lasting.as_secs()).expect("no age of the world");
-        let mut missing = self.weather.missing(seconds / 6, seconds / 10);
-        let few = [KILLED, WORKER_KILLED, TERMINATED, DOUBLES].map(|what| (what, seconds / 2));
-        let few = few.into_iter().chain([(DONE, 1), (REDUCED, 1)]);
+        let mut missing = self.weather.missing(seconds / 6, seconds / 15);
+        let few = [KILLED, WORKER_KILLED, TERMINATED, DOUBLES].map(|what| (what, seconds / 3));
+        let few = few.into_iter().chain([(REDUCED, 1)]);
         let count = |what: &str| state.counts.get(what).copied().unwrap_or(0);
         missing.extend(
             few.filter(|(what, least)| count(what) < *least)
@@ -113,7 +113,7 @@ impl<'a> Crew<'a> {
             if is_enough || elapsed > 4 * lasting || self.state().trouble.is_some() {
                 break;
             }
-            thread::sleep(Duration::from_millis(rng.random_range(0..250)));
+            thread::sleep(Duration::from_millis(rng.random_range(0..400)));
             if Instant::now() > next_hole {
                 let hole = Duration::from_millis(rng.random_range(500..6000));
                 self.weather.black_hole(hole);
