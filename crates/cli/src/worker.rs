@@ -95,8 +95,8 @@ impl Worker {
         Ok(kernel.work(run, shard, &options).await?)
     }
 
-    /// Works on all shards, one after the other, as [`work_on`](Self::work_on) does on one. Where one fails, the others
-    /// go on, unless the policy is to fail fast; gives the failures.
+    /// Works on all shards, one after the other, as [`work_on`](Self::work_on) does on one. Where the kernel fails in
+    /// one, the others go on, unless the policy is to fail fast; gives the failures.
     pub(crate) async fn work_on_all(
         &self,
         run: &StoredRun,
@@ -122,7 +122,8 @@ impl Worker {
                 Err(error) => {
                     let error = advise(error.into(), run);
                     let goes_on = run.shards() > 1 && !run.manifest.policy.fail_fast;
-                    if !goes_on || !matches!(error.exit(), Exit::KernelFailed | Exit::Failed) {
+                    // What else fails here, such as the store, fails for the next shard too.
+                    if !goes_on || error.exit() != Exit::KernelFailed {
                         return Err(error);
                     }
                     failures.push(error);

@@ -53,6 +53,14 @@ pub struct Memory {
 /// as long passes before the next.
 const REST_AFTER_LOOK: u32 = 3;
 
+/// So many looks one after the other may fail for reasons that pass, before a driver gives up.
+const MOST_FAILED_LOOKS: u32 = 30;
+
+async fn look(run: &mut StoredRun) -> Result<Survey, croupier_run::Error> {
+    run.refresh().await?;
+    run.survey().await
+}
+
 /// Drives `run` with `engine` until its policy says that there is nothing more to do. Looks every `every`, and when
 /// the engine has news, but no more than a quarter of the time; `tell` hears of each step that is more than waiting. `build` is the program that is started.
 ///
@@ -67,13 +75,23 @@ pub async fn drive(
     tell: &(dyn Fn(&Step, &Survey) + Send + Sync),
 ) -> Result<Driven, DriveError> {
     let mut memory = Memory::default();
+    let mut failed_looks = 0;
     loop {
         let began = Instant::now();
         // Asked first: what is no longer at work then has left what it leaves, and the survey sees it. The other way
         // round a shard that ends between the two is a hole that nobody is at work on.
         let at_work = engine.at_work().await?;
-        run.refresh().await?;
-        let survey = run.survey().await?;
+        let survey = match look(run).await {
+            Ok(survey) => survey,
+            // Workers go on meanwhile, and a store comes back.
+            Err(error) if error.is_retryable() && failed_looks < MOST_FAILED_LOOKS => {
+                failed_looks += 1;
+                tokio::time::sleep(every).await;
+                continue;
+            }
+            Err(error) => return Err(error.into()),
+        };
+        failed_looks = 0;
         let step = memory.next(&run.manifest, &survey, &at_work, build);
         if step != Step::Wait {
             tell(&step, &survey);

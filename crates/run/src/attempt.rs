@@ -223,7 +223,6 @@ impl StoredRun {
                 .last_seen()
                 .map_or(0.0, |seen| (Utc::now() - seen).as_seconds_f64().max(0.0));
             attempt.seconds += unheard;
-            attempt.kernel_seconds += unheard;
         }
         attempt.death = Some(death);
         attempt.write(&*self.store).await

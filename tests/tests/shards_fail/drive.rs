@@ -217,3 +217,32 @@ fn a_run_is_extended_twice_and_is_as_if_asked_at_once() {
         .call("extend --run demo --samples 2800 --shards 99")
         .is_refused(&["99 shards for 2 new blocks"]);
 }
+
+#[test]
+fn a_shard_whose_partial_is_damaged_is_run_again() {
+    let here = fresh();
+    let quiet = quiet_digest(here.path(), 3200);
+    let doomed = doomed(here.path());
+    let _ = doomed.call(PLAN).exits(0);
+    let _ = doomed.call(DRIVE).exits(0);
+    let partials = here.path().join("croupier-runs/demo/partials");
+    let damaged = std::fs::read_dir(partials)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .find(|path| {
+            path.file_name()
+                .unwrap()
+                .to_string_lossy()
+                .starts_with("00005-")
+        })
+        .unwrap();
+    std::fs::write(&damaged, "not what its name says").unwrap();
+    let reduced = doomed.call("reduce --run demo --json").exits(3).json();
+    assert_eq!(reduced["shards"]["missing"], json!([5]));
+    let driven = doomed.call(DRIVE).exits(0);
+    assert!(
+        driven.stderr.contains("damaged and run again: shard 5"),
+        "{driven}"
+    );
+    assert_eq!(driven.json()["digest"], quiet);
+}

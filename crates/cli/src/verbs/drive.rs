@@ -11,7 +11,7 @@ use crate::exit::Exit;
 use crate::flags::DriveVerb;
 use crate::kind::Kind;
 use crate::setup::check_run;
-use crate::verbs::reduce::print_reduced;
+use crate::verbs::reduce::print_summary;
 use crate::verbs::retry::this_build;
 use crate::worker::told_to_stop;
 use crate::{CliError, environment, run_uri, show, supervise, tracking};
@@ -42,10 +42,23 @@ pub(crate) async fn drive(kind: &dyn Kind, flags: &DriveVerb) -> Result<Exit, Cl
         DriveError::Run(error) => CliError::Run(error),
         DriveError::Engine(error) => CliError::Engine(error),
     })?;
+    let is_done = driven == Driven::Done;
     if let Driven::Stopped(order) = driven {
         eprintln!("the run is stopped: {}", order.reason);
     }
-    print_reduced(kind, &run, &ReduceOptions::default(), flags.show.json).await
+    let options = ReduceOptions::default();
+    let mut reduced = kind.reduce(&run, &options).await?;
+    let missing = &reduced.report.shards.missing;
+    if is_done && !missing.is_empty() {
+        // Done by the names of partials, which were found damaged now that they were read.
+        eprintln!("damaged and run again: {}", show::shards(missing));
+        engine.start(missing, None).await?;
+        while !engine.at_work().await?.is_empty() {
+            engine.changed().await;
+        }
+        reduced = kind.reduce(&run, &options).await?;
+    }
+    print_summary(&reduced, &run, flags.show.json)
 }
 
 /// Makes its table where that is asked for, and tells it what is done, which it may have lost.

@@ -4,7 +4,7 @@ use croupier_run::{ReduceOptions, StoredRun, Verdict};
 
 use crate::exit::Exit;
 use crate::flags::ReduceVerb;
-use crate::kind::Kind;
+use crate::kind::{Kind, Summary};
 use crate::setup::check_run;
 use crate::{CliError, environment, run_uri, show};
 
@@ -28,7 +28,15 @@ pub(crate) async fn print_reduced(
     options: &ReduceOptions,
     json: bool,
 ) -> Result<Exit, CliError> {
-    let reduced = kind.reduce(run, options).await?;
+    print_summary(&kind.reduce(run, options).await?, run, json)
+}
+
+/// Prints a result; how the verb ends by it.
+pub(crate) fn print_summary(
+    reduced: &Summary,
+    run: &StoredRun,
+    json: bool,
+) -> Result<Exit, CliError> {
     show::print(json, &reduced.report, |report| {
         show::report(report, reduced.uri.as_deref())
     })?;

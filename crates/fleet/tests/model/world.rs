@@ -242,7 +242,9 @@ impl<'q> World<'q> {
         match extended {
             Ok(extended) => assert_eq!(extended.samples(), samples),
             Err(Error::Input(reason)) => assert!(
-                reason.contains("new blocks") || (is_late && reason.contains("by somebody else")),
+                reason.contains("new blocks")
+                    || (is_late && reason.contains("by somebody else"))
+                    || (self.plan.at_most_once && reason.contains("would be drawn again")),
                 "{reason}"
             ),
             Err(error) => assert!(sight.fate != Fate::Lives, "{error}"),

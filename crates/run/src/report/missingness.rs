@@ -61,12 +61,9 @@ impl Trouble {
             if is_in_trouble && !is_unfinished {
                 shards.push(shard);
             }
-            let worked: f64 = attempts.iter().map(|a| f64::from(a.thread_seconds)).sum();
-            let blocks: u64 = attempts.iter().map(|attempt| attempt.blocks).sum();
-            // One that died in its first block took at least so long for it.
-            seconds.add(is_in_trouble, worked / blocks.max(1) as f64);
+            seconds.add(is_in_trouble, seconds_per_block(attempts));
             let peak = attempts.iter().map(|a| a.memory_bytes).fold(0.0, f32::max);
-            memory.add(is_in_trouble, peak.into());
+            memory.add(is_in_trouble, [peak.into(); 2]);
         }
         shards.sort_unstable();
         let comparisons = [("seconds per block", seconds), ("memory peak", memory)];
@@ -90,10 +87,33 @@ fn is_in_trouble(attempts: &[AttemptFacts]) -> bool {
     })
 }
 
+/// How long a block took one thread: at least, and at most. Of a shard that was done in the end the attempt that did it
+/// tells, since the time of those that died is time lost, whatever they sampled. Of another all of them do, and the
+/// blocks that its threads had in hand may have been as good as done, or just begun.
+fn seconds_per_block(attempts: &[AttemptFacts]) -> [f64; 2] {
+    let thread_seconds =
+        |attempt: &AttemptFacts| f64::from(attempt.kernel_seconds) * f64::from(attempt.threads);
+    let done = attempts
+        .iter()
+        .rev()
+        .find(|attempt| attempt.state == AttemptState::Done && attempt.blocks > 0);
+    if let Some(done) = done {
+        return [thread_seconds(done) / done.blocks as f64; 2];
+    }
+    let seconds: f64 = attempts.iter().map(thread_seconds).sum();
+    let blocks: u64 = attempts.iter().map(|attempt| attempt.blocks).sum();
+    let in_hand: u64 = attempts
+        .iter()
+        .map(|attempt| u64::from(attempt.threads))
+        .sum();
+    [blocks + in_hand, blocks].map(|blocks| seconds / blocks as f64)
+}
+
 /// Logarithms of positive quantities, of two groups.
 #[derive(Default)]
 struct Sides {
-    group: Sums,
+    /// Each at least, and at most.
+    group: Vec<[f64; 2]>,
     rest: Sums,
 }
 
@@ -115,14 +135,14 @@ impl Sums {
 }
 
 impl Sides {
-    fn add(&mut self, is_in_group: bool, value: f64) {
-        if value > 0.0 && value.is_finite() {
-            let side = if is_in_group {
-                &mut self.group
-            } else {
-                &mut self.rest
-            };
-            side.add(value.ln());
+    fn add(&mut self, is_in_group: bool, [least, most]: [f64; 2]) {
+        if !(least > 0.0 && least.is_finite()) {
+            return;
+        }
+        if is_in_group {
+            self.group.push([least.ln(), most.ln()]);
+        } else {
+            self.rest.add(least.ln());
         }
     }
 
@@ -132,7 +152,12 @@ impl Sides {
         const LEAST_REST: f64 = 8.0;
         /// Shards that are alike to two percent are alike.
         const LEAST_SPREAD: f64 = 0.02;
-        let (group, rest) = (&self.group, &self.rest);
+        let rest = &self.rest;
+        let mut group = Sums::default();
+        for [least, most] in &self.group {
+            // What may be like the rest is taken to be.
+            group.add(rest.mean.clamp(*least, *most));
+        }
         if group.count < 1.0 || rest.count < LEAST_REST {
             return None;
         }
@@ -154,7 +179,7 @@ impl Sides {
 mod tests {
     use super::*;
 
-    fn fact(shard: u32, thread_seconds: f32, in_trouble: bool) -> AttemptFacts {
+    fn fact(shard: u32, seconds: f32, in_trouble: bool) -> AttemptFacts {
         AttemptFacts {
             shard,
             state: if in_trouble {
@@ -163,7 +188,8 @@ mod tests {
                 AttemptState::Done
             },
             blocks: 10,
-            thread_seconds,
+            kernel_seconds: seconds / 2.0,
+            threads: 2,
             memory_bytes: 1e6,
         }
     }
@@ -174,15 +200,25 @@ mod tests {
             .map(|shard| fact(shard, 1.0 + 0.1 * (shard % 5) as f32, false))
             .collect();
         facts.push(fact(20, 12.0, true));
-        facts.push(fact(20, 1.0, false));
         let trouble = Trouble::of(&facts, &[]);
         assert_eq!(trouble.shards, [20]);
         let [seconds, memory] = trouble.comparisons.as_slice() else {
             panic!("{trouble:?}")
         };
         assert!(seconds.is_unlike() && seconds.z > 0.0, "{seconds:?}");
-        assert!((seconds.value - 0.65).abs() < 1e-6, "{seconds:?}");
+        // Twelve seconds, for ten blocks and two in hand.
+        assert!((seconds.value - 1.0).abs() < 1e-6, "{seconds:?}");
         assert!(!memory.is_unlike(), "{memory:?}");
+    }
+
+    #[test]
+    fn time_lost_is_not_held_against_a_shard_that_was_done_in_the_end() {
+        let mut facts: Vec<AttemptFacts> = (0..20).map(|shard| fact(shard, 1.0, false)).collect();
+        facts.push(fact(20, 50.0, true));
+        facts.push(fact(20, 1.0, false));
+        let trouble = Trouble::of(&facts, &[]);
+        assert_eq!(trouble.shards, [20]);
+        assert!(!trouble.comparisons.iter().any(Comparison::is_unlike));
     }
 
     #[test]

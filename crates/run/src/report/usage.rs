@@ -45,8 +45,9 @@ pub(crate) struct AttemptFacts {
     pub(crate) state: AttemptState,
     /// Blocks it ran.
     pub(crate) blocks: u64,
-    /// Seconds of all its threads; 0 where it is not known.
-    pub(crate) thread_seconds: f32,
+    /// Seconds in which it ran blocks, by its last word; 0 where it is not known.
+    pub(crate) kernel_seconds: f32,
+    pub(crate) threads: u32,
     /// The most memory it held; 0 where it is not known.
     pub(crate) memory_bytes: f32,
 }
@@ -107,7 +108,8 @@ impl Attempts {
             shard: attempt.shard,
             state: attempt.state,
             blocks: attempt.blocks_done,
-            thread_seconds: (attempt.kernel_seconds * attempt.threads as f64) as f32,
+            kernel_seconds: attempt.kernel_seconds as f32,
+            threads: attempt.threads as u32,
             memory_bytes: attempt.memory_peak_bytes.unwrap_or(0) as f32,
         });
         self.usage.attempts += 1;

@@ -9,12 +9,13 @@ use aws_config::meta::region::{ProvideRegion, RegionProviderChain};
 use aws_config::profile::ProfileFileRegionProvider;
 use aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig};
 use aws_sdk_s3::Client;
+use aws_sdk_s3::config::retry::RetryPartition;
 use aws_sdk_s3::config::{IdentityCache, ProvideCredentials};
 use aws_types::service_config::ServiceConfigKey;
 
 use super::failure;
 use super::limits::Limits;
-use crate::Error;
+use crate::{Error, random};
 
 /// How long the instance's metadata may take; where there is some, it takes milliseconds. It gives up by itself after a
 /// second for credentials, and later for the region.
@@ -69,6 +70,8 @@ pub(super) fn client(bucket: &str, limits: &Limits, config: &SdkConfig) -> Resul
         .behavior_version(BehaviorVersion::latest())
         .timeout_config(limits.timeouts(0))
         .retry_config(limits.retries())
+        // The SDK lets repeats run out for all clients of a region together; one store's trouble is not another's.
+        .retry_partition(RetryPartition::new(random::name()))
         .identity_cache(
             IdentityCache::lazy()
                 .load_timeout(limits.credentials())

@@ -248,8 +248,9 @@ impl World<'_> {
         }
         match (outcome, &started.reading) {
             (Err(Error::RunStopped { .. }), None) => assert!(started.was_stopped),
-            (Err(Error::StartedBefore { .. }), None) => {
+            (Err(Error::StartedBefore { .. }), _) => {
                 assert!(self.plan.at_most_once && started.was_started);
+                assert_eq!(begun, 0);
             }
             (Err(Error::Input(reason)), None) => assert!(
                 sight.lag > 0
@@ -258,8 +259,9 @@ impl World<'_> {
                 "{reason}"
             ),
             (ended, Some(reading)) => {
-                assert!(!started.was_stopped && !started.was_started);
                 let todo = reading.expected.len() - reading.before.len();
+                assert!(!started.was_stopped);
+                assert!(!started.was_started || todo == 0);
                 assert_eq!(
                     begun, todo as u64,
                     "it ran what was done, or left out what was not"
