@@ -111,6 +111,9 @@ impl Model {
     /// What the reducer finds, who knows of the partials `seen` and the first `segments` segments.
     pub(crate) fn expected(&self, seen: &BTreeSet<String>, segments: usize) -> Expected {
         let mut expected = Expected::default();
+        let end_sample = self.segments[..segments]
+            .last()
+            .map_or(0, |last| last.end_sample);
         for dealt in &self.segments[..segments] {
             for shard in dealt.first_shard..dealt.first_shard + dealt.shards {
                 let covered = self.covered(shard, seen);
@@ -118,9 +121,11 @@ impl Model {
                     expected.missing.push(shard);
                 }
                 for block in covered {
-                    // A block that was short and is whole in a later segment counts whole.
-                    let is_short = expected.blocks.entry(block).or_insert(true);
-                    *is_short &= dealt.is_short(block);
+                    // A short last block that a later segment goes on with is a hole until it is whole there.
+                    let is_short = dealt.is_short(block);
+                    if !is_short || dealt.end_sample == end_sample {
+                        expected.blocks.insert(block, is_short);
+                    }
                 }
             }
         }
