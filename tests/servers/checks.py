@@ -57,6 +57,7 @@ def tracker(folder):
     with trackers.one_by_one(), moto() as endpoint:
         trackers.check(folder, endpoint)
         trackers.check_driven(folder, endpoint)
+        trackers.check_campaign(folder, endpoint)
 
 
 def ceph(folder):

@@ -1,13 +1,19 @@
 """The tracker in DynamoDB: its suite, and what the table then holds."""
 
+import collections
+import os
+import random
+import signal
 import threading
+import time
 from contextlib import contextmanager
+from pathlib import Path
 from unittest import mock
 
 import boto3
 from moto.dynamodb.responses import DynamoHandler
 
-from programs import expect, report, run
+from programs import expect, report, run, start
 
 TABLE = "croupier-tracker"
 # The longest name that a run may have.
@@ -106,6 +112,61 @@ def check_driven(folder, endpoint):
     expect("states again", [state for _, state, _ in states()], ["DONE"] * 8)
     # Who has no table is told so.
     run(folder, aws, doomed, *drive[:-1], "dynamodb://nowhere", exit_code=2)
+
+
+def check_campaign(folder, endpoint, seconds=15, seed=7):
+    """Workers that claim their shards in a table are killed at random; then the run is driven to its end."""
+    aws = {
+        "AWS_ENDPOINT_URL_DYNAMODB": endpoint,
+        "AWS_ACCESS_KEY_ID": "any",
+        "AWS_SECRET_ACCESS_KEY": "any",
+        "AWS_REGION": "us-east-1",
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+    doomed = "../doomed"
+    samples = ["--samples", 25600, "--seed", 7]
+    quiet = report(folder, {}, doomed, "run", *samples, "--name", "quiet-campaign")
+    plan = [*samples, "--shards", 16, "--name", "campaign", "--policy", "retry=9"]
+    run(folder, {}, doomed, "plan", *plan)
+    tracker = ["--tracker", "dynamodb://campaign", "--max-attempts", 1000, "--threads", 1]
+    drive = ["drive", "--run", "campaign", "--every", "200ms", "--jobs", 4, *tracker, "--create-table"]
+    # Makes the table, and nothing else: the run is stopped.
+    run(folder, {}, doomed, "cancel", "--run", "campaign")
+    run(folder, aws, doomed, *drive, exit_code=3)
+    run(folder, {}, doomed, "retry", "--run", "campaign")
+
+    draw = random.Random(seed)
+    slow = {**aws, "SLOW": "2000"}
+    workers, ends = [], collections.Counter()
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        while len(workers) < 6:
+            # Never two at once on one shard: the second would wait for the first one's lease.
+            free = sorted(set(range(16)) - {shard for shard, _ in workers})
+            shard = draw.choice(free)
+            words = ["shard", "--run", "campaign", "--shard", shard, "--checkpoint", "200ms", *tracker]
+            workers.append((shard, start(folder, slow, doomed, *words)))
+        time.sleep(draw.uniform(0.1, 0.4))
+        shard, worker = workers.pop(draw.randrange(len(workers)))
+        if draw.random() < 0.5:
+            worker.send_signal(signal.SIGTERM)
+        else:
+            # The worker itself, below the parent that tells the tracker of it.
+            children = Path(f"/proc/{worker.pid}/task/{worker.pid}/children")
+            for child in children.read_text().split() if children.exists() else []:
+                os.kill(int(child), signal.SIGKILL)
+        worker.communicate(timeout=60)
+        ends[worker.returncode] += 1
+    for _, worker in workers:
+        worker.send_signal(signal.SIGTERM)
+        worker.communicate(timeout=60)
+    expect(f"ends {ends}", set(ends) <= {0, 75, 137} and ends[75] > 3 and ends[137] > 3, True)
+
+    driven = report(folder, aws, doomed, *drive)
+    expect("digest", driven["digest"], quiet["digest"])
+    expect("samples", driven["samples"]["done"], 25600)
+    status = report(folder, aws, doomed, "status", "--run", "campaign", *tracker[:2])
+    expect("status", status["tracked"], {"done": 16})
 
 
 @contextmanager

@@ -16,6 +16,7 @@ pub(crate) struct Planned {
     pub(crate) plan: Plan,
     pub(crate) name: String,
     pub(crate) seed_was_drawn: bool,
+    pub(crate) policy_was_given: bool,
 }
 
 /// The kernel and the plan that the command line asks for.
@@ -81,6 +82,7 @@ pub(crate) async fn from_flags(
         plan,
         name,
         seed_was_drawn,
+        policy_was_given: flags.policy.is_some(),
     })
 }
 

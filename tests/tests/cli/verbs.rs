@@ -338,3 +338,17 @@ fn help_names_every_verb_and_parameter() {
         "help left something behind"
     );
 }
+
+#[test]
+fn a_run_keeps_the_policy_that_it_was_planned_with_and_says_so() {
+    let here = fresh();
+    let pi = pi(&here);
+    let plan = "plan --samples 1e6 --seed 7 --name demo --policy";
+    let first = pi.call(&format!("{plan} tolerate=1%")).exits(0);
+    assert!(!first.stderr.contains("policy"), "{first}");
+    let again = pi.call(&format!("{plan} complete")).exits(0);
+    assert!(
+        again.stderr.contains("policy tolerate=1%, and keeps it"),
+        "{again}"
+    );
+}

@@ -72,5 +72,12 @@ pub(crate) async fn place(
             store.uri()
         );
     }
+    let there = placed.run.manifest.policy;
+    if planned.policy_was_given && there != planned.plan.policy {
+        eprintln!(
+            "warning: run {} is planned with the policy {there}, and keeps it; `reduce --policy` overrides it for one result",
+            placed.run.uri()
+        );
+    }
     Ok((placed.run, placed.is_new))
 }
