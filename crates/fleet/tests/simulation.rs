@@ -12,6 +12,7 @@ use croupier_compute::engine::{Control, Pool};
 use croupier_compute::{BlockLength, Kernel, Mean, Stream};
 use croupier_fleet::driver::{Driven, drive};
 use croupier_fleet::engine::{Engine, EngineError};
+use croupier_fleet::tracker::{self, Claim, Claimant, FailureClass, Marked, State, Terms, Tracker};
 use croupier_run::{
     Checkpoints, Death, Executable, Identity, Plan, ReduceOptions, StoredRun, WorkOptions, open,
     plan, reduce, work,
@@ -181,6 +182,7 @@ struct InProcess {
     options: WorkOptions,
     slots: Arc<Semaphore>,
     shared: Arc<Shared>,
+    tracker: Arc<dyn Tracker>,
     /// How often each shard was started.
     attempts: BTreeMap<u32, u64>,
     died: u64,
@@ -217,12 +219,22 @@ impl Engine for InProcess {
             let run = self.run.clone();
             let store = Arc::clone(&self.store);
             let (slots, shared) = (Arc::clone(&self.slots), Arc::clone(&self.shared));
+            let tracker = Arc::clone(&self.tracker);
             tokio::spawn(async move {
                 let _slot = slots.acquire().await.unwrap();
+                let claimant = Claimant {
+                    attempt: id.clone(),
+                    host: "here".to_owned(),
+                };
+                let Claim::Granted(lease) = tracker.claim(shard, &claimant, 4).await.unwrap()
+                else {
+                    panic!("shard {shard} is another's");
+                };
                 let kernel = Arc::new(Uniform {});
                 match dies_after {
                     None => {
                         work(&run, &kernel, shard, &options).await.unwrap();
+                        assert_eq!(tracker.complete(&lease).await.unwrap(), Marked::Recorded);
                     }
                     Some(calls) => {
                         let calls_left = AtomicU64::new(CALLS_TO_OPEN + calls);
@@ -232,6 +244,8 @@ impl Engine for InProcess {
                         }
                         let death = Death::default();
                         run.record_death(shard, &id, death).await.unwrap();
+                        let failed = tracker.fail(&lease, FailureClass::Signal, "it is gone");
+                        assert_eq!(failed.await.unwrap(), Marked::Recorded);
                     }
                 }
                 shared.at_work.lock().unwrap().remove(&shard);
@@ -311,6 +325,7 @@ async fn ten_thousand_shards_of_which_some_die_are_driven_to_the_end() {
         options: options(),
         slots: Arc::new(Semaphore::new(JOBS)),
         shared: Arc::default(),
+        tracker: Arc::new(tracker::Memory::new(RUN, Terms::default()).unwrap()),
         attempts: BTreeMap::new(),
         died: 0,
     };
@@ -347,6 +362,14 @@ async fn ten_thousand_shards_of_which_some_die_are_driven_to_the_end() {
     let of_planning = 10;
     assert!(total - records <= of_workers + looks * CALLS_A_LOOK + of_planning);
     assert!(total <= CALLS_A_SHARD * u64::from(SHARDS), "{total} calls");
+
+    // The tracker says of every shard what happened.
+    let tracked = engine.tracker.states().await.unwrap();
+    assert_eq!(tracked.len(), SHARDS as usize);
+    for shard in tracked {
+        assert_eq!(shard.state, State::Done);
+        assert_eq!(u64::from(shard.attempts), engine.attempts[&shard.shard]);
+    }
 
     let reduced = reduce::<Uniform>(&run, &ReduceOptions::default())
         .await

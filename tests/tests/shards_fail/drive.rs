@@ -134,9 +134,14 @@ fn waiting_ends_as_the_result_does() {
     let doomed = doomed(here.path());
     let _ = doomed.call(PLAN).exits(0);
     let waiting = doomed.start("wait --run demo --every 100ms --json");
+    let watching = doomed.start("status --run demo --watch");
     std::thread::sleep(Duration::from_millis(300));
     let driven = doomed.call(DRIVE).exits(0).json();
     assert_eq!(waiting.wait().exits(0).json()["digest"], driven["digest"]);
+    let watched = watching.wait().exits(0).stdout;
+    assert!(watched.starts_with("run "), "{watched}");
+    assert!(watched.contains("0 of 8 done"), "{watched}");
+    assert!(watched.trim_end().ends_with("200 of 200 done"), "{watched}");
 }
 
 #[test]
