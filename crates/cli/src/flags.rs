@@ -103,7 +103,7 @@ pub(crate) struct WorkFlags {
 #[derive(Args, Clone, Debug)]
 #[group(skip)]
 pub(crate) struct TrackerFlags {
-    /// A table that remembers how shards ended and lets one worker have each: dynamodb://table. The store's own records if left out
+    /// Who lets one worker have each shard and remembers how it ended: store, or dynamodb://table. Nobody, but for the attempts' records, if left out
     #[arg(long, value_name = "URI", help_heading = "Tracker")]
     pub(crate) tracker: Option<String>,
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use croupier_fleet::tracker::{
-    self, Claim, Claimant, FailureClass, Lease, Renewed, Terms, Tracker,
+    self, Claim, Claimant, FailureClass, InStore, Lease, Renewed, Terms, Tracker,
 };
 use croupier_run::{Error, Machine, StoredRun, Worked};
 use tokio::task::JoinHandle;
@@ -32,6 +32,10 @@ pub(crate) async fn open(
 ) -> Result<Option<Arc<dyn Tracker>>, CliError> {
     match &flags.tracker {
         None => Ok(None),
+        Some(uri) if uri == "store" => {
+            let tracker = InStore::new(run.folder(), &run.uri(), Terms::default())?;
+            Ok(Some(Arc::new(tracker)))
+        }
         Some(uri) => Ok(Some(
             tracker::open(uri, &run.uri(), Terms::default()).await?,
         )),

@@ -24,8 +24,9 @@
 //! counts unless it was [stopped in time](FailureClass::Stopped). One that was never heard of again counts too: a shard
 //! whose worker is killed each time (by want of memory, say) would otherwise be tried for ever.
 //!
-//! [`Memory`] is for tests and simulation, `DynamoDb` (behind the feature `aws`) for the rest; one suite, `conformance`
-//! (behind the feature of that name), is run by both. [`open`] makes a tracker from what a person types.
+//! [`InStore`] keeps its records in the run's own store, `DynamoDb` (behind the feature `aws`) in a table, [`Memory`]
+//! nowhere, for tests and simulation; one suite, `conformance` (behind the feature of that name), is run by all three.
+//! [`open`] makes the second from what a person types.
 
 mod answer;
 mod class;
@@ -35,6 +36,7 @@ pub mod conformance;
 #[cfg(feature = "aws")]
 mod dynamodb;
 mod error;
+mod in_store;
 mod memory;
 mod open;
 mod record;
@@ -47,6 +49,7 @@ pub use self::clock::{Clock, ManualClock, SystemClock, Terms};
 #[cfg(feature = "aws")]
 pub use self::dynamodb::DynamoDb;
 pub use self::error::TrackerError;
+pub use self::in_store::InStore;
 pub use self::memory::Memory;
 pub use self::open::{create, open};
 

@@ -58,6 +58,11 @@ impl StoredRun {
         self.store.uri()
     }
 
+    /// The run's own folder, as a store.
+    pub fn folder(&self) -> Arc<dyn Store> {
+        Arc::clone(&self.store) as _
+    }
+
     /// Its name.
     pub fn name(&self) -> &str {
         &self.manifest.run

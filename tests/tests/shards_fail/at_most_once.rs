@@ -62,3 +62,24 @@ fn of_ten_workers_at_once_one_has_the_shard() {
         );
     }
 }
+
+/// With a tracker in the store, of two workers on one shard the second waits for the first, and finds it done.
+#[test]
+fn a_tracker_in_the_store_lets_one_worker_have_a_shard() {
+    let here = fresh();
+    let slow = doomed(here.path()).with("SLOW", "5000");
+    let _ = slow.call(PLAN).exits(0);
+    let call = "shard --run demo --shard 4 --tracker store";
+    let first = slow.start(call);
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    let second = slow.start(call);
+    let _ = first.wait().exits(0);
+    let second = second.wait().exits(0);
+    assert!(second.stdout.contains("done already"), "{second}");
+    assert!(second.stderr.contains("is being worked on"), "{second}");
+    let status = slow
+        .call("status --run demo --tracker store --json")
+        .exits(0)
+        .json();
+    assert_eq!(status["tracked"], serde_json::json!({"done": 1}));
+}

@@ -14,10 +14,10 @@ fn the_bias_of_what_is_left_is_warned_of() {
     let long = doomed.with("LONG_FROM", "3.2").with("SLOW", "200");
     let mut stopped = 0;
     let shards: Vec<u32> = (0..100).collect();
-    for at_once in shards.chunks(25) {
+    for at_once in shards.chunks(20) {
         let start = |shard: &u32| {
             long.start(&format!(
-                "shard --run demo --shard {shard} --threads 1 --deadline 400ms --no-progress"
+                "shard --run demo --shard {shard} --threads 1 --deadline 1500ms --no-progress"
             ))
         };
         let workers: Vec<_> = at_once.iter().map(start).collect();

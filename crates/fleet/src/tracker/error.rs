@@ -7,7 +7,7 @@ use std::time::Duration;
 #[non_exhaustive]
 pub enum TrackerError {
     /// The text names no tracker.
-    #[error("{uri:?} names no tracker: {reason}; give dynamodb://table")]
+    #[error("{uri:?} names no tracker: {reason}; give store or dynamodb://table")]
     BadUri {
         /// What was given.
         uri: String,
@@ -102,6 +102,10 @@ pub enum TrackerError {
         reason: String,
     },
 
+    /// The run's store failed, where that is the tracker.
+    #[error(transparent)]
+    Store(#[from] croupier_store::Error),
+
     /// The server did not answer in time. What was being written may have been.
     #[error("{action} on {target} got no answer within {after:?}; try again")]
     Timeout {
@@ -142,6 +146,7 @@ impl TrackerError {
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::Timeout { .. } | Self::Unavailable { .. } => true,
+            Self::Store(error) => error.is_retryable(),
             Self::BadUri { .. }
             | Self::BadName { .. }
             | Self::AccessDenied { .. }

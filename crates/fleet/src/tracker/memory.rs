@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 
-use super::record::{self, Holder, Record};
+use super::record::{self, Record};
 use super::{
     Claim, Claimant, FailureClass, Lease, Marked, Renewed, State, Terms, Tracked, Tracker,
     TrackerError,
@@ -57,16 +57,14 @@ impl Memory {
 
     /// Changes the record if it is running on this lease.
     fn change(&self, lease: &Lease, to: State, change: impl FnOnce(&mut Record)) -> Marked {
-        match self.records().get_mut(&self.key(lease.shard)) {
-            Some(record) if record.is_of(lease) && record.state == State::Running => {
-                record.state = to;
-                record.updated = self.terms.now().now;
-                change(record);
+        let mut records = self.records();
+        let key = self.key(lease.shard);
+        match Record::changed(records.get(&key), lease, to, self.terms.now(), change) {
+            Ok(after) => {
+                records.insert(key, after);
                 Marked::Recorded
             }
-            // The same call as before.
-            Some(record) if record.is_of(lease) && record.state == to => Marked::Recorded,
-            _ => Marked::Superseded,
+            Err(marked) => marked,
         }
     }
 }
@@ -91,30 +89,15 @@ impl Tracker for Memory {
         record::check_attempt(&claimant.attempt)?;
         let moment = self.terms.now();
         let mut records = self.records();
-        let before = records.get(&self.key(shard));
-        let refusal =
-            before.and_then(|it| it.refusal(shard, &claimant.attempt, max_attempts, moment));
-        if let Some(refusal) = refusal {
-            return Ok(refusal);
-        }
-        let (token, attempts) = before.map_or((0, 0), |it| (it.token, it.attempts));
-        let holder = Holder {
-            attempt: claimant.attempt.clone(),
-            host: record::host(&claimant.host),
-            expires: moment.expires,
-        };
-        let after = Record {
-            state: State::Running,
-            token: token + 1,
-            attempts: attempts + 1,
-            holder: Some(holder.clone()),
-            class: before.and_then(|it| it.class),
-            message: before.map_or_else(String::new, |it| it.message.clone()),
-            updated: moment.now,
-        };
-        let lease = after.lease(shard, &holder);
-        records.insert(self.key(shard), after);
-        Ok(Claim::Granted(lease))
+        let key = self.key(shard);
+        let claimed = Record::claimed(records.get(&key), shard, claimant, max_attempts, moment);
+        Ok(match claimed {
+            Ok((after, lease)) => {
+                records.insert(key, after);
+                Claim::Granted(lease)
+            }
+            Err(answer) => answer,
+        })
     }
 
     async fn renew(&self, lease: &Lease) -> Result<Renewed, TrackerError> {
@@ -140,13 +123,7 @@ impl Tracker for Memory {
         class: FailureClass,
         message: &str,
     ) -> Result<Marked, TrackerError> {
-        Ok(self.change(lease, State::Failed, |record| {
-            record.class = Some(class);
-            record.message = record::message(message);
-            if !class.counts() {
-                record.attempts -= 1;
-            }
-        }))
+        Ok(self.change(lease, State::Failed, |record| record.failed(class, message)))
     }
 
     async fn states(&self) -> Result<Vec<Tracked>, TrackerError> {
@@ -162,18 +139,9 @@ impl Tracker for Memory {
         let mut records = self.records();
         let mut marked = 0;
         for shard in done {
-            let record = records.entry(self.key(*shard)).or_insert_with(|| Record {
-                state: State::Failed,
-                token: 0,
-                attempts: 0,
-                holder: None,
-                class: None,
-                message: String::new(),
-                updated: moment.now,
-            });
-            if record.state != State::Done && !record.is_live(moment) {
-                record.state = State::Done;
-                record.updated = moment.now;
+            let key = self.key(*shard);
+            if let Some(after) = Record::rebuilt(records.get(&key), moment) {
+                records.insert(key, after);
                 marked += 1;
             }
         }

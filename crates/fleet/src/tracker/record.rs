@@ -3,8 +3,8 @@
 
 use super::clock::{Millis, Moment};
 use super::{
-    ATTEMPT_BYTES, Claim, Claimant, FailureClass, HOST_BYTES, Lease, MESSAGE_BYTES, RUN_BYTES,
-    State, Tracked, TrackerError,
+    ATTEMPT_BYTES, Claim, Claimant, FailureClass, HOST_BYTES, Lease, MESSAGE_BYTES, Marked,
+    RUN_BYTES, State, Tracked, TrackerError,
 };
 
 /// What is kept of a shard.
@@ -73,6 +73,94 @@ impl Record {
             class,
             message,
         }
+    }
+
+    /// The record after a claim that is granted, and the lease; or why it is not.
+    ///
+    /// # Errors
+    /// The answer to a claim that changes nothing.
+    pub(super) fn claimed(
+        before: Option<&Self>,
+        shard: u32,
+        claimant: &Claimant,
+        max_attempts: u32,
+        moment: Moment,
+    ) -> Result<(Self, Lease), Claim> {
+        let refusal =
+            before.and_then(|it| it.refusal(shard, &claimant.attempt, max_attempts, moment));
+        if let Some(refusal) = refusal {
+            return Err(refusal);
+        }
+        let (token, attempts) = before.map_or((0, 0), |it| (it.token, it.attempts));
+        let holder = Holder {
+            attempt: claimant.attempt.clone(),
+            host: host(&claimant.host),
+            expires: moment.expires,
+        };
+        let after = Self {
+            state: State::Running,
+            token: token + 1,
+            attempts: attempts + 1,
+            holder: Some(holder.clone()),
+            class: before.and_then(|it| it.class),
+            message: before.map_or_else(String::new, |it| it.message.clone()),
+            updated: moment.now,
+        };
+        let lease = after.lease(shard, &holder);
+        Ok((after, lease))
+    }
+
+    /// The record after its holder changes it to the state `to`; what is told where nothing is to be written.
+    ///
+    /// # Errors
+    /// The answer to a call that changes nothing.
+    pub(super) fn changed(
+        before: Option<&Self>,
+        lease: &Lease,
+        to: State,
+        moment: Moment,
+        change: impl FnOnce(&mut Self),
+    ) -> Result<Self, Marked> {
+        match before {
+            Some(record) if record.is_of(lease) && record.state == State::Running => {
+                let mut after = record.clone();
+                after.state = to;
+                after.updated = moment.now;
+                change(&mut after);
+                Ok(after)
+            }
+            // The same call as before.
+            Some(record) if record.is_of(lease) && record.state == to => Err(Marked::Recorded),
+            _ => Err(Marked::Superseded),
+        }
+    }
+
+    /// What a failure changes.
+    pub(super) fn failed(&mut self, class: FailureClass, text: &str) {
+        self.class = Some(class);
+        self.message = message(text);
+        if !class.counts() {
+            self.attempts -= 1;
+        }
+    }
+
+    /// The record after it was lost and the shard is known to be done; none where it is left alone.
+    pub(super) fn rebuilt(before: Option<&Self>, moment: Moment) -> Option<Self> {
+        if before.is_some_and(|it| it.state == State::Done || it.is_live(moment)) {
+            return None;
+        }
+        let mut after = before.cloned().unwrap_or_else(|| Self {
+            state: State::Failed,
+            token: 0,
+            attempts: 0,
+            holder: None,
+            class: None,
+            message: String::new(),
+            updated: moment.now,
+        });
+        after.state = State::Done;
+        after.updated = moment.now;
+        Some(after)
     }
 
     /// What its holder was granted.
