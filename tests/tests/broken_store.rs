@@ -10,9 +10,7 @@ mod broken_store {
     mod disk;
     mod rights;
 
-    use std::time::{Duration, Instant};
-
-    use croupier_tests::program::{Ended, Program};
+    use croupier_tests::program::{Ended, Program, wait_until};
     use serde_json::{Value, json};
 
     /// 3,200 samples in 200 blocks, 50 blocks a shard.
@@ -27,15 +25,6 @@ mod broken_store {
     fn quiet_digest(doomed: &Program) -> Value {
         let run = "run --samples 3200 --seed 7 --name quiet --json";
         doomed.call(run).exits(0).json()["digest"].clone()
-    }
-
-    /// Waits for what another process does.
-    fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
-        let began = Instant::now();
-        while !is_so() {
-            assert!(began.elapsed() < Duration::from_secs(60), "{what}: never");
-            std::thread::sleep(Duration::from_millis(5));
-        }
     }
 
     /// Asserts that the run is as its worker left it, whole: a part of the shard, and nothing torn. How many blocks.

@@ -30,6 +30,17 @@ mod shards_fail {
         doomed(directory).call(&run).exits(0).json()["digest"].clone()
     }
 
+    /// Whether anything of a shard was published.
+    fn has_partial(directory: &Path, shard: u32) -> bool {
+        let partials = std::fs::read_dir(directory.join("croupier-runs/demo/partials"));
+        let begins = format!("{shard:05}-");
+        partials.is_ok_and(|mut partials| {
+            partials.any(|file| {
+                file.is_ok_and(|file| file.file_name().to_string_lossy().starts_with(&begins))
+            })
+        })
+    }
+
     fn is_there(directory: &Path, key: &str) -> bool {
         directory.join("croupier-runs/demo").join(key).exists()
     }

@@ -1,8 +1,8 @@
 //! Work that must not run twice.
 
-use croupier_tests::program::Ended;
+use croupier_tests::program::{Ended, wait_until};
 
-use super::{PLAN, doomed, fresh};
+use super::{PLAN, doomed, fresh, is_there};
 
 #[test]
 fn a_shard_is_started_once_whatever_became_of_it() {
@@ -71,7 +71,9 @@ fn a_tracker_in_the_store_lets_one_worker_have_a_shard() {
     let _ = slow.call(PLAN).exits(0);
     let call = "shard --run demo --shard 4 --tracker store";
     let first = slow.start(call);
-    std::thread::sleep(std::time::Duration::from_millis(500));
+    wait_until("the first has it", || {
+        is_there(here.path(), "tracker/00004")
+    });
     let second = slow.start(call);
     let _ = first.wait().exits(0);
     let second = second.wait().exits(0);

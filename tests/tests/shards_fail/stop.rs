@@ -2,9 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use croupier_tests::program::wait_until;
 use serde_json::json;
 
-use super::{PLAN, doomed, fresh, is_there, quiet_digest};
+use super::{PLAN, doomed, fresh, has_partial, is_there, quiet_digest};
 
 #[test]
 fn the_first_failure_ends_all_where_the_policy_is_to_fail_fast() {
@@ -18,7 +19,9 @@ fn the_first_failure_ends_all_where_the_policy_is_to_fail_fast() {
             ))
         })
         .into();
-    std::thread::sleep(Duration::from_millis(1500));
+    wait_until("both have published", || {
+        [0, 1].iter().all(|shard| has_partial(here.path(), *shard))
+    });
     // Shard 2 is killed, which only its parent can tell of.
     let killed = doomed(here.path())
         .with("DIE_AT", "805")
@@ -79,7 +82,7 @@ fn a_worker_told_to_end_publishes_what_is_finished_and_drops_what_it_has_in_hand
     let hanging = doomed(here.path())
         .with("HANG_AT", "600")
         .start("shard --run demo --shard 1 --threads 1");
-    std::thread::sleep(Duration::from_millis(1500));
+    wait_until("it hangs", || here.path().join("hanging").exists());
     let told = Instant::now();
     hanging.process().terminate();
     let ended = hanging.wait().exits(75);
@@ -109,7 +112,7 @@ fn a_worker_that_is_told_twice_at_once_publishes_all_the_same() {
     let hanging = doomed(here.path())
         .with("HANG_AT", "600")
         .start("shard --run demo --shard 1 --threads 1");
-    std::thread::sleep(Duration::from_millis(1500));
+    wait_until("it hangs", || here.path().join("hanging").exists());
     hanging.process().terminate_with_children();
     let ended = hanging.wait().exits(75);
     ended.says(&["12 of 25 blocks, which are kept"]);
