@@ -9,6 +9,7 @@
 //! invariant: the process's environment is read in the module `environment` alone. (clap reads `CROUPIER_*`
 //! for flags, named by [`parameters::set_environment_names`]; the AWS SDK reads its own.)
 
+mod engines;
 mod environment;
 mod error;
 pub mod exit;

@@ -11,9 +11,9 @@ use croupier_store::Options;
 
 use crate::exit::Exit;
 use crate::flags::{
-    CancelVerb, ClaimFlags, CleanVerb, DriveVerb, ExtendVerb, LogsVerb, LsVerb, PlanVerb,
-    ReduceVerb, ReplayVerb, RetryVerb, RmVerb, RunVerb, ShardVerb, StatusVerb, VerifyVerb,
-    WaitVerb,
+    CancelVerb, ClaimFlags, CleanVerb, DriveVerb, ExtendVerb, LaunchVerb, LogsVerb, LsVerb,
+    PlanVerb, ReduceVerb, ReplayVerb, RetryVerb, RmVerb, RunVerb, ShardVerb, StatusVerb,
+    VerifyVerb, WaitVerb,
 };
 use crate::grammar::{check_names, command, program_name};
 use crate::kind::{Kind, KindOf, Program};
@@ -87,6 +87,7 @@ async fn dispatch(kind: &dyn Kind, arguments: &[OsString]) -> Result<Exit, CliEr
         ["run"] => verbs::run(kind, leaf, &flags::<RunVerb>(leaf)?, arguments).await,
         ["plan"] => verbs::plan(kind, leaf, &flags::<PlanVerb>(leaf)?).await,
         ["shard"] => verbs::shard(kind, leaf, &flags::<ShardVerb>(leaf)?).await,
+        ["launch"] => verbs::launch(kind, leaf, &flags::<LaunchVerb>(leaf)?).await,
         ["reduce"] => verbs::reduce(kind, &flags::<ReduceVerb>(leaf)?).await,
         ["status"] => verbs::status(&flags::<StatusVerb>(leaf)?).await,
         ["drive"] => verbs::drive(kind, &flags::<DriveVerb>(leaf)?).await,
@@ -126,7 +127,7 @@ async fn parsed(
     let command = set_environment_names(command(kind, name, arguments));
     let seen = peek(&command, arguments)?;
     let (verbs, leaf) = leaf_of(&seen);
-    let takes_kwargs = matches!(verbs.as_slice(), ["run" | "plan" | "shard"]);
+    let takes_kwargs = matches!(verbs.as_slice(), ["run" | "plan" | "shard" | "launch"]);
     let uri = if takes_kwargs {
         leaf.get_one::<String>("kwargs")
     } else {
