@@ -24,6 +24,7 @@ mod run_uri;
 mod setup;
 mod show;
 mod supervise;
+mod target;
 pub mod threads;
 mod tracking;
 mod verbs;
