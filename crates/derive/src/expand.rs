@@ -108,13 +108,17 @@ fn implementation(input: &DeriveInput, root: &Path, fields: &[&Field]) -> TokenS
             quote_spanned! {span=>
                 estimates.within(#text, |estimates| #root::Tally::estimates(&self.#ident, estimates));
             },
+            quote_spanned! {span=>
+                #root::Tally::fits(&self.#ident, &right.#ident).map_err(|misfit| misfit.within(#text))?;
+            },
         ))
     });
-    let (mut merges, mut ends, mut lists) = (Vec::new(), Vec::new(), Vec::new());
-    for (merge, end, list) in calls {
+    let (mut merges, mut ends, mut lists, mut checks) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    for (merge, end, list, check) in calls {
         merges.push(merge);
         ends.push(end);
         lists.push(list);
+        checks.push(check);
     }
 
     quote! {
@@ -126,6 +130,11 @@ fn implementation(input: &DeriveInput, root: &Path, fields: &[&Field]) -> TokenS
 
             fn end_block(&mut self) -> ::core::result::Result<(), #root::NotFinite> {
                 #(#ends)*
+                ::core::result::Result::Ok(())
+            }
+
+            fn fits(&self, right: &Self) -> ::core::result::Result<(), #root::Misfit> {
+                #(#checks)*
                 ::core::result::Result::Ok(())
             }
 
@@ -198,6 +207,12 @@ mod tests {
                         .map_err(|not_finite| not_finite.within("call"))?;
                     ::croupier::Tally::end_block(&mut self.r#type)
                         .map_err(|not_finite| not_finite.within("type"))?;
+                    ::core::result::Result::Ok(())
+                }
+
+                fn fits(&self, right: &Self) -> ::core::result::Result<(), ::croupier::Misfit> {
+                    ::croupier::Tally::fits(&self.call, &right.call).map_err(|misfit| misfit.within("call"))?;
+                    ::croupier::Tally::fits(&self.r#type, &right.r#type).map_err(|misfit| misfit.within("type"))?;
                     ::core::result::Result::Ok(())
                 }
 
