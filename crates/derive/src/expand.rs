@@ -100,7 +100,8 @@ fn implementation(input: &DeriveInput, root: &Path, fields: &[&Field]) -> TokenS
         let ident = field.ident.as_ref()?;
         let text = ident.unraw().to_string();
         let span = field.ty.span();
-        Some((
+        Some([
+            quote_spanned!(span=> #root::Tally::begin_block(&mut self.#ident, block);),
             quote_spanned!(span=> #root::Tally::merge(&mut self.#ident, right.#ident);),
             quote_spanned! {span=>
                 #root::Tally::end_block(&mut self.#ident).map_err(|not_finite| not_finite.within(#text))?;
@@ -108,10 +109,11 @@ fn implementation(input: &DeriveInput, root: &Path, fields: &[&Field]) -> TokenS
             quote_spanned! {span=>
                 estimates.within(#text, |estimates| #root::Tally::estimates(&self.#ident, estimates));
             },
-        ))
+        ])
     });
-    let (mut merges, mut ends, mut lists) = (Vec::new(), Vec::new(), Vec::new());
-    for (merge, end, list) in calls {
+    let [mut begins, mut merges, mut ends, mut lists] = [const { Vec::new() }; 4];
+    for [begin, merge, end, list] in calls {
+        begins.push(begin);
         merges.push(merge);
         ends.push(end);
         lists.push(list);
@@ -120,6 +122,10 @@ fn implementation(input: &DeriveInput, root: &Path, fields: &[&Field]) -> TokenS
     quote! {
         #[automatically_derived]
         impl #impl_generics #root::Tally for #name #type_generics #where_clause {
+            fn begin_block(&mut self, block: u64) {
+                #(#begins)*
+            }
+
             fn merge(&mut self, right: Self) {
                 #(#merges)*
             }
@@ -188,6 +194,11 @@ mod tests {
         let expected = quote! {
             #[automatically_derived]
             impl ::croupier::Tally for Option {
+                fn begin_block(&mut self, block: u64) {
+                    ::croupier::Tally::begin_block(&mut self.call, block);
+                    ::croupier::Tally::begin_block(&mut self.r#type, block);
+                }
+
                 fn merge(&mut self, right: Self) {
                     ::croupier::Tally::merge(&mut self.call, right.call);
                     ::croupier::Tally::merge(&mut self.r#type, right.r#type);

@@ -29,6 +29,7 @@ mod root {
     }
 
     pub(crate) trait Tally: Clone + Send + Sync + 'static {
+        fn begin_block(&mut self, block: u64);
         fn merge(&mut self, right: Self);
         fn end_block(&mut self) -> Result<(), NotFinite>;
         fn estimates(&self, estimates: &mut Estimates);
@@ -40,6 +41,10 @@ mod root {
 struct Words(String);
 
 impl root::Tally for Words {
+    fn begin_block(&mut self, block: u64) {
+        self.0 += &format!("{block}:");
+    }
+
     fn merge(&mut self, right: Self) {
         self.0 += &right.0;
     }
@@ -91,6 +96,13 @@ fn self_is_the_left_one() {
     let mut left = nested(["a", "b", "c"]);
     root::Tally::merge(&mut left, nested(["x", "y", "z"]));
     assert_eq!(left, nested(["ax", "by", "cz"]));
+}
+
+#[test]
+fn every_field_begins_the_block() {
+    let mut tally = nested(["a", "b", "c"]);
+    root::Tally::begin_block(&mut tally, 7);
+    assert_eq!(tally, nested(["a7:", "b7:", "c7:"]));
 }
 
 #[test]
