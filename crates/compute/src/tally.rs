@@ -31,6 +31,13 @@ pub use quantiles::{Quantiles, QuantilesError, Resolution};
 /// The serialised form is the columns of a partial and what digests are taken of. It may hold
 /// integers up to 64 bits, floats, strings, options, lists and structs; no maps, no 128-bit integers.
 pub trait Tally: Clone + Send + Sync + Serialize + DeserializeOwned + 'static {
+    /// Opens a block: called on an empty tally, before the first sample of block number `block` is
+    /// recorded. For tallies that keep groups of blocks apart, such as a jackknife; a tally that
+    /// holds tallies passes it on.
+    fn begin_block(&mut self, block: u64) {
+        let _ = block;
+    }
+
     /// Adds the state of the samples to the right (later) of those in `self`.
     fn merge(&mut self, right: Self);
 

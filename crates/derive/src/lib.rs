@@ -2,6 +2,7 @@
 //!
 //! What is emitted is what one would write by hand, field by field and in the order of the fields:
 //!
+//! - `begin_block` opens the block in each field;
 //! - `merge` merges each field with the same field of the right-hand side;
 //! - `end_block` ends the block of each field, and stops at the first that is not finite, named by its field;
 //! - `fits` asks each field whether the same field of the right-hand side has its shape;

@@ -128,6 +128,10 @@ fn check(names: &[String]) -> Result<(), NamesError> {
 }
 
 impl<T: Tally> Tally for ByName<T> {
+    fn begin_block(&mut self, block: u64) {
+        self.tallies.begin_block(block);
+    }
+
     /// # Panics
     ///
     /// Where the names differ, which [`fits`](Tally::fits) refuses.

@@ -13,6 +13,10 @@ impl<T: Tally, const N: usize> Tally for [T; N]
 where
     [T; N]: Serialize + DeserializeOwned,
 {
+    fn begin_block(&mut self, block: u64) {
+        begin_block(self, block);
+    }
+
     fn merge(&mut self, right: Self) {
         merge(self, right);
     }
@@ -34,6 +38,10 @@ where
 ///
 /// [`merge`](Tally::merge), where the lengths differ, which [`fits`](Tally::fits) refuses.
 impl<T: Tally> Tally for Vec<T> {
+    fn begin_block(&mut self, block: u64) {
+        begin_block(self, block);
+    }
+
     fn merge(&mut self, right: Self) {
         assert_eq!(self.len(), right.len(), "tallies of two lengths");
         merge(self, right);
@@ -49,6 +57,12 @@ impl<T: Tally> Tally for Vec<T> {
 
     fn estimates(&self, estimates: &mut Estimates) {
         list(self, estimates);
+    }
+}
+
+fn begin_block<T: Tally>(tallies: &mut [T], block: u64) {
+    for tally in tallies {
+        tally.begin_block(block);
     }
 }
 

@@ -227,7 +227,10 @@ impl Quantiles {
         let limit = self.resolution.buckets_of_one_sign();
         self.buckets.len() == self.counts.len()
             && self.buckets.windows(2).all(|pair| pair[0] < pair[1])
-            && self.buckets.iter().all(|bucket| bucket.unsigned_abs() < limit)
+            && self
+                .buckets
+                .iter()
+                .all(|bucket| bucket.unsigned_abs() < limit)
             && self.counts.iter().all(|count| *count > 0)
             && check_shares(&self.listed).is_ok()
     }

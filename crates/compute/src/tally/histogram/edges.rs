@@ -239,8 +239,15 @@ mod tests {
         let near = |edge: &f64| [edge.next_down(), *edge, edge.next_up()];
         let middles = edges.windows(2).map(|pair| 0.5 * pair[0] + 0.5 * pair[1]);
         let outside = [f64::MIN, -1.0, -0.0, 0.0, 5e-324, 1.0, f64::MAX];
-        let outside = outside.into_iter().chain([f64::INFINITY, f64::NEG_INFINITY]);
-        edges.iter().flat_map(near).chain(middles).chain(outside).collect()
+        let outside = outside
+            .into_iter()
+            .chain([f64::INFINITY, f64::NEG_INFINITY]);
+        edges
+            .iter()
+            .flat_map(near)
+            .chain(middles)
+            .chain(outside)
+            .collect()
     }
 
     fn check(edges: &Edges) -> Result<(), TestCaseError> {
@@ -305,7 +312,12 @@ mod tests {
             (Scale::Uniform, &[1e16, 1e16 + 4.0], 10, "tell apart"),
             (Scale::Uniform, &[0.0, infinity], 1, "finite"),
             (Scale::Uniform, &[0.0, f64::NAN], 1, "finite"),
-            (Scale::Uniform, &[-1.7e308, 1.7e308], 1, "distance is infinite"),
+            (
+                Scale::Uniform,
+                &[-1.7e308, 1.7e308],
+                1,
+                "distance is infinite",
+            ),
             (Scale::Uniform, &[0.0], 1, "1 edges for 1 bins"),
             (Scale::Logarithmic, &[0.0, 1.0], 4, "above 0"),
             (Scale::Logarithmic, &[-1.0, 1.0], 4, "above 0"),
