@@ -33,10 +33,10 @@ use plateau::Plateau;
 /// | `autocorrelation_time` | tau = 1 + 2 sum of all autocorrelations: 1 for independent values; from inside the chains, or from the variance between them where they are too short for that |
 /// | `effective_samples` | values / tau: how many independent values would know the mean as well |
 ///
-/// Where both ways can be gone and the chains differ by far more than their insides say, a note says so:
-/// then they don't all wander over the same values, because they are too short or began too far from
-/// equilibrium. How a chain approaches equilibrium is not to be recorded: no tally can tell it from
-/// what comes after, and a bias that all chains share is in no error.
+/// Where chains are no longer than ten autocorrelation times, a note says so; chains that stay where they
+/// began are among these, being worth one value each. The error between them is right all the same. But how
+/// a chain approaches equilibrium is not to be recorded: no tally can tell it from what comes after, and a
+/// bias that all chains share is in no error.
 ///
 /// # Example
 ///
@@ -143,16 +143,14 @@ impl Autocorrelated {
         (variance > 0.0).then(|| [time, time * (2.0 / freedom).sqrt()])
     }
 
-    /// Whether the chains differ by far more than what goes on inside them explains: by four standard
-    /// errors of the logarithm of the ratio of both variances.
-    fn chains_disagree(&self) -> bool {
-        let between = self.chains.std_error().filter(|error| *error > 0.0);
-        let inside = self.inside().filter(|plateau| plateau.std_error > 0.0);
-        between.zip(inside).is_some_and(|(between, inside)| {
-            let freedom = (self.chains() - 1) as f64;
-            let error = (2.0 / freedom + inside.relative_error().powi(2)).sqrt();
-            2.0 * (between / inside.std_error).ln() > 4.0 * error
-        })
+    /// Whether the chains, of which there are several, are short for what they remember.
+    fn are_short(&self) -> bool {
+        const LONG_ENOUGH: f64 = 10.0;
+        let length = self.values() as f64 / self.chains() as f64;
+        self.chains() > 1
+            && self
+                .autocorrelation_time()
+                .is_some_and(|time| LONG_ENOUGH * time > length)
     }
 }
 
@@ -229,9 +227,9 @@ impl Tally for Autocorrelated {
             1 => estimates.note("has one chain, too short to know its error"),
             _ => {}
         }
-        if self.chains_disagree() {
+        if self.are_short() {
             estimates.note(
-                "has chains that differ by more than what goes on inside them explains: they are too short, or began too far from equilibrium",
+                "has chains no longer than ten autocorrelation times: the error between them is right, but how they began may still be felt",
             );
         }
         let freedom = match chains {

@@ -35,10 +35,11 @@ pub use buckets::Resolution;
 /// Measures", JASA 47 (1952), 635-646); so neither is ever smaller than what the buckets can tell apart.
 /// Where q is so far in the tail that an order statistic there would be beyond the data, there is none.
 ///
-/// Memory: 12 bytes for each bucket that holds something, in a file too; while a block is recorded,
-/// 8 bytes for each bucket of each octave between the smallest and the largest size seen, of either
-/// sign. At worst, where sizes from 10^-308 to 10^308 and both signs occur, that is 1 MiB, 4 MiB and 32
-/// MiB; values within a factor of a thousand take 2.5, 10 and 80 KiB.
+/// Memory: 12 bytes for each bucket that holds something, in a file too. While a block is recorded, 8 bytes
+/// for each bucket of each octave between the smallest and the largest size seen, of either sign: 2.5,
+/// 10 or 80 KiB for sizes within a factor of a thousand, and at most 512 KiB. Sizes so far apart that this
+/// would not hold them (by more than 2^2047, 2^512 and 2^64) are counted one by one, some 30 bytes for each
+/// bucket, at some 50 ns a value.
 ///
 /// # Example
 ///

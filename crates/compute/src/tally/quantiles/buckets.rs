@@ -4,6 +4,8 @@
 //! whose ends differ by a constant factor, but for the subnormals, where they lie at equal distances. A
 //! negative value's bucket is that of its size, with a minus.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 const MANTISSA_BITS: u32 = 52;
@@ -55,19 +57,30 @@ impl Resolution {
     }
 }
 
-/// Counts by bucket, dense between the smallest and the largest bucket seen of either sign.
+/// The buckets of a window, at most.
+const WIDEST: usize = 1 << 16;
+/// So many values outside a window that can't be widened, and it is begun anew where they are.
+const PATIENCE: u32 = 1 << 10;
+
+/// Counts by bucket.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Windows {
+    /// Those of bucket 0, which lies far from all that is not zero.
+    zeros: u64,
     /// Of positive values and of negative ones, by size.
     signs: [Window; 2],
     /// The first value of the block that was NaN or infinite.
     refused: Option<f64>,
 }
 
+/// Dense where most values are, one by one elsewhere.
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Window {
     first: usize,
     counts: Vec<u64>,
+    outside: BTreeMap<usize, u64>,
+    /// How many values went there since the window was begun.
+    missed: u32,
 }
 
 impl Windows {
@@ -81,7 +94,7 @@ impl Windows {
         }
     }
 
-    /// Makes room, or refuses.
+    /// Counts what the windows don't hold yet, or refuses it.
     #[cold]
     #[inline(never)]
     fn record_outside(&mut self, value: f64, resolution: Resolution) {
@@ -89,24 +102,31 @@ impl Windows {
             self.refuse(Some(value));
             return;
         }
-        let bucket = resolution.bucket_of(value);
-        let window = &mut self.signs[usize::from(value.is_sign_negative())];
-        window.widen(bucket, 1 << resolution.bits());
-        window.counts[bucket - window.first] += 1;
+        match resolution.bucket_of(value) {
+            0 => self.zeros += 1,
+            bucket => {
+                let window = &mut self.signs[usize::from(value.is_sign_negative())];
+                window.take_in(bucket, 1 << resolution.bits());
+            }
+        }
     }
 
     pub(super) fn count(&self) -> u64 {
-        self.signs.iter().flat_map(|sign| &sign.counts).sum()
+        let of_one = |sign: &Window| {
+            let outside: u64 = sign.outside.values().sum();
+            sign.counts.iter().sum::<u64>() + outside
+        };
+        self.zeros + self.signs.iter().map(of_one).sum::<u64>()
     }
 
     /// All that was counted, as ascending buckets and their counts; leaves none.
     pub(super) fn take(&mut self) -> (Vec<i32>, Vec<u64>) {
         let [positive, negative] = std::mem::take(&mut self.signs).map(Window::into_buckets);
-        let mut zeros = 0;
+        let mut zeros = std::mem::take(&mut self.zeros);
         let mut all: Vec<(i32, u64)> = Vec::with_capacity(positive.len() + negative.len());
         for (bucket, count) in negative.into_iter().rev() {
             match bucket {
-                0 => zeros = count,
+                0 => zeros += count,
                 _ => all.push((-bucket, count)),
             }
         }
@@ -134,8 +154,9 @@ impl Windows {
 }
 
 impl Window {
-    /// Takes in the octave of `bucket` and all between.
-    fn widen(&mut self, bucket: usize, octave: usize) {
+    /// Counts a value of `bucket`, which the window does not have, and takes in the octave of it and all between if
+    /// that makes it no wider than it may be.
+    fn take_in(&mut self, bucket: usize, octave: usize) {
         let [begin, end] = if self.counts.is_empty() {
             [bucket, bucket + 1]
         } else {
@@ -143,18 +164,45 @@ impl Window {
             [self.first.min(bucket), end.max(bucket + 1)]
         };
         let begin = begin - begin % octave;
-        let mut counts = vec![0; end.next_multiple_of(octave) - begin];
+        let end = end.next_multiple_of(octave);
+        if end - begin > WIDEST {
+            *self.outside.entry(bucket).or_default() += 1;
+            self.missed += 1;
+            if self.missed == PATIENCE {
+                self.begin_anew();
+            }
+            return;
+        }
+        let mut counts = vec![0; end - begin];
         if !self.counts.is_empty() {
             let from = self.first - begin;
             counts[from..from + self.counts.len()].copy_from_slice(&self.counts);
         }
-        *self = Self {
-            first: begin,
-            counts,
-        };
+        counts[bucket - begin] += 1;
+        self.first = begin;
+        self.counts = counts;
     }
 
-    fn into_buckets(self) -> Vec<(i32, u64)> {
+    /// Puts what the window holds outside.
+    fn begin_anew(&mut self) {
+        let counts = std::mem::take(&mut self.counts);
+        for (bucket, count) in (self.first..).zip(counts) {
+            if count > 0 {
+                *self.outside.entry(bucket).or_default() += count;
+            }
+        }
+        self.missed = 0;
+    }
+
+    /// What holds something, in ascending order.
+    fn into_buckets(mut self) -> Vec<(i32, u64)> {
+        if !self.outside.is_empty() {
+            self.begin_anew();
+            let outside = self.outside.into_iter();
+            return outside
+                .map(|(bucket, count)| (bucket as i32, count))
+                .collect();
+        }
         (self.first as i32..)
             .zip(self.counts)
             .filter(|(_, count)| *count > 0)
@@ -215,18 +263,50 @@ mod tests {
 
     #[test]
     fn memory_is_bounded_as_said() {
-        for (resolution, mebibytes) in [
-            (Resolution::Coarse, 1),
-            (Resolution::Medium, 4),
-            (Resolution::Fine, 32),
-        ] {
+        for (resolution, _) in ALL {
             let mut windows = Windows::default();
-            for value in [1.0, f64::MAX, 5e-324, f64::MIN, -5e-324, 0.0] {
-                windows.record(value, resolution);
+            let mut count = 0;
+            // Each ten times what the window is patient with, back and forth.
+            for round in 0..30 {
+                for value in [
+                    1.0,
+                    f64::MAX,
+                    5e-324,
+                    f64::MIN,
+                    -5e-324,
+                    0.0,
+                    -0.0,
+                    1e-3,
+                    1e200,
+                ] {
+                    for _ in 0..10 * PATIENCE / (1 + round * round) {
+                        windows.record(value, resolution);
+                        count += 1;
+                    }
+                }
             }
-            let bytes: usize = windows.signs.iter().map(|sign| 8 * sign.counts.len()).sum();
-            assert!(bytes <= mebibytes << 20, "{bytes} bytes");
-            assert_eq!(windows.count(), 6);
+            for sign in &windows.signs {
+                assert!(8 * sign.counts.len() <= 1 << 19);
+                assert!(sign.outside.len() <= 4);
+            }
+            assert_eq!(windows.count(), count);
+            let (buckets, counts) = windows.take();
+            assert!(buckets.windows(2).all(|pair| pair[0] < pair[1]));
+            assert_eq!((buckets.len(), counts.iter().sum()), (6, count));
+            assert_eq!(windows, Windows::default());
         }
+    }
+
+    #[test]
+    fn a_window_comes_to_where_the_values_are() {
+        let resolution = Resolution::Fine;
+        let mut windows = Windows::default();
+        windows.record(1e-300, resolution);
+        for _ in 0..PATIENCE + 100 {
+            windows.record(1.0, resolution);
+        }
+        let window = &windows.signs[0];
+        assert_eq!(window.counts.iter().sum::<u64>(), 100);
+        assert_eq!(window.outside.len(), 2);
     }
 }
