@@ -26,6 +26,8 @@ pub enum Scale {
 pub struct EdgesError(String);
 
 const MOST_BINS: usize = 1 << 24;
+/// Added to a distance in bins, it leaves the nearest integer in the lower bits.
+const TO_INTEGER: f64 = (1u64 << 52) as f64;
 /// Bits of a double's mantissa.
 const MANTISSA_BITS: u32 = 52;
 
@@ -42,7 +44,7 @@ pub(super) struct Edges {
 /// Comes to the right bin, or to one of its neighbours as said.
 #[derive(Clone, Debug, PartialEq)]
 enum Guess {
-    /// The distance from the first edge, in bins: right, or one off to either side.
+    /// The distance from the first edge, in bins: rounded it is the nearest edge, which the bin begins or ends at.
     Linear { bins_per_unit: f64 },
     /// A table over the upper bits of a positive double, which grow with it. No two edges lie within
     /// one entry, so the bin of the entry's first value is right or the one before.
@@ -83,9 +85,9 @@ impl Edges {
             ));
         }
         let [low, high] = [edges[0], edges[bins]];
-        if (high - low).is_infinite() {
+        if (high - low).is_infinite() || (bins as f64 / (high - low)).is_infinite() {
             return refuse(format!(
-                "edges from {low} to {high}: their distance is infinite"
+                "edges from {low} to {high}: their distance, or one over it, is infinite"
             ));
         }
         let guess = match scale {
@@ -126,11 +128,9 @@ impl Edges {
         }
         match &self.guess {
             Guess::Linear { bins_per_unit } => {
-                let guess = ((value - self.low) * bins_per_unit) as usize;
-                let guess = guess.min(self.edges.len() - 2);
-                let below = usize::from(value < self.edges[guess]);
-                let above = usize::from(value >= self.edges[guess + 1]);
-                1 + guess + above - below
+                let distance = (value - self.low) * bins_per_unit;
+                let nearest = (distance + TO_INTEGER).to_bits() as u32 as usize;
+                1 + nearest - usize::from(value < self.edges[nearest])
             }
             Guess::Bits { shift, first, bins } => {
                 let guess = bins[((value.to_bits() >> shift) - first) as usize] as usize;
@@ -313,12 +313,8 @@ mod tests {
             (Scale::Uniform, &[1e16, 1e16 + 4.0], 10, "tell apart"),
             (Scale::Uniform, &[0.0, infinity], 1, "finite"),
             (Scale::Uniform, &[0.0, f64::NAN], 1, "finite"),
-            (
-                Scale::Uniform,
-                &[-1.7e308, 1.7e308],
-                1,
-                "distance is infinite",
-            ),
+            (Scale::Uniform, &[-1.7e308, 1.7e308], 1, "is infinite"),
+            (Scale::Uniform, &[0.0, 1e-310], 3, "one over it"),
             (Scale::Uniform, &[0.0], 1, "1 edges for 1 bins"),
             (Scale::Logarithmic, &[0.0, 1.0], 4, "above 0"),
             (Scale::Logarithmic, &[-1.0, 1.0], 4, "above 0"),
