@@ -40,6 +40,10 @@
 //! |---|---|
 //! | write a kernel | [`Kernel`], [`Stream`], [`pinned`] |
 //! | choose what to record | [`Mean`], [`Proportion`], [`Extremes`], `#[derive(Tally)]`, [`Tally`] |
+//! | see a distribution | [`Histogram`], [`Quantiles`] |
+//! | run Markov chains | [`Autocorrelated`] |
+//! | record many points in one run | arrays, vectors, [`ByName`] |
+//! | draw antithetic pairs | [`Stream::antithetic`] |
 //! | run it from code | [`Run`], [`Results`] |
 //! | run it from the command line | [`main`] |
 
@@ -49,6 +53,7 @@ mod runtime;
 
 /// What a kernel's source usually needs.
 pub mod prelude {
+    pub use crate::{Autocorrelated, ByName, Histogram, Misfit, Quantiles};
     pub use crate::{
         ChaCha8Rng, ChaCha12Rng, ChaCha20Rng, Estimates, Extremes, Failure, Inputs, Kernel, Mean,
         NotFinite, Proportion, Run, Seeded, Stream, StreamPer, Tally, pinned,
@@ -60,6 +65,10 @@ pub mod prelude {
 }
 
 pub use croupier_cli::main;
+pub use croupier_compute::{
+    Autocorrelated, Bin, ByName, Chain, EdgesError, Half, Histogram, Misfit, NamesError, Quantiles,
+    QuantilesError, Resolution, Scale,
+};
 pub use croupier_compute::{
     Domain, Estimate, Estimates, Extreme, Extremes, Failure, Generator, Inputs, Kernel, Mean,
     NotFinite, Proportion, Seeded, Stream, StreamNumber, StreamPer, Tally, pinned,

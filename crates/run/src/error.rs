@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use croupier_compute::{GridError, KernelFailure, engine};
+use croupier_compute::{GridError, KernelFailure, Node, Tally, engine};
 
 /// Why something could not be done with a run.
 #[derive(Debug, thiserror::Error)]
@@ -109,6 +109,19 @@ pub(crate) fn catch_in_tally<R>(block: u64, code: impl FnOnce() -> R) -> Result<
             block,
             message: failure.to_string(),
         })
+    })
+}
+
+/// Refuses what is about to be merged where it has another shape than what it would be merged with.
+pub(crate) fn check_fit<T: Tally>(
+    expected: &T,
+    node: &Node<T>,
+    key: impl FnOnce() -> String,
+) -> Result<(), Error> {
+    expected.fits(&node.tally).map_err(|misfit| Error::Foreign {
+        what: key(),
+        differences: vec![format!("at block {}: {misfit}", node.first_block)],
+        advice: "a tally's shape must come from the kernel's parameters, and VERSION be raised where the code that makes it changes: plan the run anew, or move the partial away",
     })
 }
 

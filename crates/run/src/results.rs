@@ -57,9 +57,14 @@ impl<T: Tally> Results<T> {
         let bytes = run.store.get(&key).await?;
         let tally = PartialFormat::<T>::new(&run.manifest.identity)?
             .decode_merged(&bytes)
-            .map_err(|error| Error::Malformed {
+            .map_err(|error| error.to_string())
+            .and_then(|tally| match tally.fits(&tally) {
+                Ok(()) => Ok(tally),
+                Err(misfit) => Err(misfit.to_string()),
+            })
+            .map_err(|reason| Error::Malformed {
                 key: format!("{}/{key}", run.uri()),
-                reason: error.to_string(),
+                reason,
             })?;
         Ok(Self { report, tally })
     }
