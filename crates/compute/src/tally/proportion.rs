@@ -77,6 +77,7 @@ impl Tally for Proportion {
                 "had the same outcome in every sample: its standard error can't be estimated, its interval can",
             );
         }
+        estimates.bounded([0.0, 1.0]);
         let varied = self.hits > 0 && self.hits < self.count;
         estimates.push(Estimate {
             value: p,
