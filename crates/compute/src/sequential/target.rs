@@ -42,19 +42,19 @@ impl Target {
         }
     }
 
-    /// How many samples the target takes, by how the error shrinks: with one over their root. None where
-    /// it can't be told: where there is no interval yet, or a relative error is asked of what may be zero.
-    pub fn samples_needed(self, look: &Look) -> Option<f64> {
-        let half_width = look.half_width()?;
-        let ratio = half_width / self.allowed(look)?;
+    /// How many times as many samples the target takes, by how the error shrinks: with one over their root.
+    /// None where it can't be told: where there is no interval yet, or a relative error is asked of what may be
+    /// zero.
+    pub fn growth(self, look: &Look) -> Option<f64> {
+        let ratio = look.half_width()? / self.allowed(look)?;
         if let (Self::Relative(_), Some([low, high])) = (self, look.interval)
             && low <= 0.0
             && high >= 0.0
         {
             return None;
         }
-        let needed = look.samples as f64 * ratio * ratio;
-        needed.is_finite().then_some(needed)
+        let growth = ratio * ratio;
+        growth.is_finite().then_some(growth)
     }
 
     fn allowed(self, look: &Look) -> Option<f64> {
@@ -74,17 +74,16 @@ const MOST_GROWTH: f64 = 8.0;
 /// Where nothing can be predicted.
 const BLIND_GROWTH: f64 = 2.0;
 
-/// How many samples the run should have by the next look: as many as `needed` says and a tenth more, but
-/// between 1.1 and 8 times what it has; twice what it has, where `needed` is none. Whole blocks, so that
-/// none is drawn twice.
-pub fn next_samples(samples: u64, needed: Option<f64>, length: BlockLength) -> u64 {
-    let samples = samples as f64;
-    let wanted = needed.map_or(BLIND_GROWTH * samples, |needed| {
-        (MARGIN * needed).clamp(LEAST_GROWTH * samples, MOST_GROWTH * samples)
+/// How many samples a run of `samples` should have by the next look: `growth` times as many and a tenth more, but
+/// between 1.1 and 8 times as many; twice as many, where `growth` is none. Whole blocks, so that none is drawn
+/// twice.
+pub fn next_samples(samples: u64, growth: Option<f64>, length: BlockLength) -> u64 {
+    let growth = growth.map_or(BLIND_GROWTH, |growth| {
+        (MARGIN * growth).clamp(LEAST_GROWTH, MOST_GROWTH)
     });
     let whole = length.samples();
     // Beyond 2^63 a run has no room to grow either.
-    let wanted = wanted.min(9e18) as u64;
+    let wanted = (growth * samples as f64).min(9e18) as u64;
     wanted.div_ceil(whole).saturating_mul(whole)
 }
 
@@ -169,20 +168,20 @@ mod tests {
     #[test]
     fn four_times_the_samples_halve_the_error() {
         let (rel, abs) = (Target::Relative(0.015_625), Target::Absolute(0.25));
-        assert_eq!(abs.samples_needed(&look(1000, 5.0, 0.5)), Some(4000.0));
-        assert_eq!(rel.samples_needed(&look(1000, -8.0, 0.25)), Some(4000.0));
+        assert_eq!(abs.growth(&look(1000, 5.0, 0.5)), Some(4.0));
+        assert_eq!(rel.growth(&look(1000, -8.0, 0.25)), Some(4.0));
         let may_be_zero = look(1000, 0.1, 0.2);
-        assert_eq!(rel.samples_needed(&may_be_zero), None);
-        assert!(abs.samples_needed(&may_be_zero).is_some());
+        assert_eq!(rel.growth(&may_be_zero), None);
+        assert!(abs.growth(&may_be_zero).is_some());
     }
 
     #[test]
     fn the_next_look_is_bounded_and_at_a_blocks_end() {
         let length = BlockLength::new(64).unwrap();
-        assert_eq!(next_samples(1000, Some(4000.0), length), 4416);
-        assert_eq!(next_samples(1000, Some(1e9), length), 8000);
-        assert_eq!(next_samples(1024, Some(900.0), length), 1152);
+        assert_eq!(next_samples(1000, Some(4.0), length), 4416);
+        assert_eq!(next_samples(1000, Some(1e6), length), 8000);
+        assert_eq!(next_samples(1024, Some(0.9), length), 1152);
         assert_eq!(next_samples(1024, None, length), 2048);
-        assert_eq!(next_samples(64, Some(64.0), length), 128);
+        assert_eq!(next_samples(64, Some(1.0), length), 128);
     }
 }
