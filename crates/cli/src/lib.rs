@@ -25,6 +25,7 @@ mod show;
 mod supervise;
 pub mod threads;
 mod tracking;
+mod until;
 mod verbs;
 mod worker;
 

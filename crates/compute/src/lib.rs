@@ -11,6 +11,7 @@
 //! invariant: no I/O, no clock, no environment, no async.
 //! invariant: only [`engine`] knows rayon.
 
+mod enough;
 mod estimate;
 mod failure;
 mod grid;
@@ -28,6 +29,7 @@ pub mod sequential;
 pub mod tree;
 
 pub use engine::KernelFailure;
+pub use enough::{ENOUGH_EVENTS, ENOUGH_SAMPLES, TooFew};
 pub use estimate::{Estimate, Estimates};
 pub use failure::{FailedSamples, Failure, Failures, LISTED_FAILURES};
 pub use grid::{BlockLength, Grid, GridError, MAX_BLOCKS};

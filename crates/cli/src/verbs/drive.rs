@@ -9,8 +9,9 @@ use croupier_run::{ReduceOptions, Standing, StoredRun, Survey};
 
 use crate::exit::Exit;
 use crate::flags::DriveVerb;
-use crate::kind::Kind;
+use crate::kind::{Kind, Summary};
 use crate::setup::check_run;
+use crate::until::go_on;
 use crate::verbs::reduce::print_summary;
 use crate::verbs::retry::this_build;
 use crate::worker::told_to_stop;
@@ -27,15 +28,34 @@ pub(crate) async fn drive(kind: &dyn Kind, flags: &DriveVerb) -> Result<Exit, Cl
     let always = vec![(supervise::ALWAYS.into(), "1".into())];
     let mut engine = Local::new(program, worker_arguments(&run, flags), always, flags.jobs);
     let build = this_build()?;
+    loop {
+        let reduced = drive_to_result(kind, flags, &mut run, &mut engine, &build).await?;
+        let Some(reduced) = reduced else {
+            return Ok(Exit::Stopped);
+        };
+        if !go_on(&mut run, &reduced).await? {
+            return print_summary(&reduced, &run, flags.show.json);
+        }
+    }
+}
+
+/// Drives the shards that are planned so far, and reduces; none where this process was told to stop.
+async fn drive_to_result(
+    kind: &dyn Kind,
+    flags: &DriveVerb,
+    run: &mut StoredRun,
+    engine: &mut Local,
+    build: &str,
+) -> Result<Option<Summary>, CliError> {
     let driven = tokio::select! {
-        driven = drive_run(&mut run, &mut engine, &build, flags.every, &tell) => driven,
+        driven = drive_run(run, engine, build, flags.every, &tell) => driven,
         Some(()) = told_to_stop() => {
             eprintln!("stopping: workers publish what they have; `drive` goes on with it");
             engine.cancel().await?;
             while !engine.at_work().await?.is_empty() {
                 engine.changed().await;
             }
-            return Ok(Exit::Stopped);
+            return Ok(None);
         }
     };
     let driven = driven.map_err(|error| match error {
@@ -47,7 +67,7 @@ pub(crate) async fn drive(kind: &dyn Kind, flags: &DriveVerb) -> Result<Exit, Cl
         eprintln!("the run is stopped: {}", order.reason);
     }
     let options = ReduceOptions::default();
-    let mut reduced = kind.reduce(&run, &options).await?;
+    let mut reduced = kind.reduce(run, &options).await?;
     let missing = &reduced.report.shards.missing;
     if is_done && !missing.is_empty() {
         // Done by the names of partials, which were found damaged now that they were read.
@@ -56,9 +76,9 @@ pub(crate) async fn drive(kind: &dyn Kind, flags: &DriveVerb) -> Result<Exit, Cl
         while !engine.at_work().await?.is_empty() {
             engine.changed().await;
         }
-        reduced = kind.reduce(&run, &options).await?;
+        reduced = kind.reduce(run, &options).await?;
     }
-    print_summary(&reduced, &run, flags.show.json)
+    Ok(Some(reduced))
 }
 
 /// Makes its table where that is asked for, and tells it what is done, which it may have lost.

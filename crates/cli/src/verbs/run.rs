@@ -10,8 +10,9 @@ use crate::exit::Exit;
 use crate::flags::RunVerb;
 use crate::kind::Kind;
 use crate::setup::from_flags;
+use crate::until::go_on;
 use crate::verbs::plan::place;
-use crate::verbs::reduce::print_reduced;
+use crate::verbs::reduce::print_summary;
 use crate::worker::Worker;
 use crate::{CliError, environment};
 
@@ -32,7 +33,7 @@ pub(crate) async fn run(
     }
     let planned = from_flags(kind, matches, &flags.plan, &flags.store).await?;
     let worker = Worker::new(&flags.work, None)?;
-    let (run, is_new) = place(&planned, &flags.store).await?;
+    let (mut run, is_new) = place(&planned, &flags.store).await?;
     if planned.seed_was_drawn {
         eprintln!("seed {}", planned.plan.identity.seed);
     }
@@ -40,21 +41,27 @@ pub(crate) async fn run(
         eprintln!("run {} is there already: going on with it", run.uri());
     }
     worker.say_threads();
-    let failures = worker
-        .work_on_all(&run, &*planned.kernel, flags.plan.failed_samples)
-        .await?;
-    for failure in &failures {
-        eprintln!("error: {failure}");
-    }
     let options = ReduceOptions {
         policy: flags.plan.policy,
         failed_samples: flags.plan.failed_samples,
         ..ReduceOptions::default()
     };
-    match print_reduced(kind, &run, &options, flags.show.json).await? {
-        // The reason that it is refused is the failure.
-        Exit::NotAccepted => Ok(failures.first().map_or(Exit::NotAccepted, CliError::exit)),
-        exit => Ok(exit),
+    loop {
+        let failures = worker
+            .work_on_all(&run, &*planned.kernel, flags.plan.failed_samples)
+            .await?;
+        for failure in &failures {
+            eprintln!("error: {failure}");
+        }
+        let reduced = kind.reduce(&run, &options).await?;
+        if go_on(&mut run, &reduced).await? {
+            continue;
+        }
+        return match print_summary(&reduced, &run, flags.show.json)? {
+            // The reason that it is refused is the failure.
+            Exit::NotAccepted => Ok(failures.first().map_or(Exit::NotAccepted, CliError::exit)),
+            exit => Ok(exit),
+        };
     }
 }
 

@@ -189,6 +189,10 @@ fn refuse_parameters(kind: &dyn Kind, matches: &ArgMatches) -> Result<(), CliErr
         "name",
         "policy",
         "at_most_once",
+        "until",
+        "max_samples",
+        "max_time",
+        "bounds",
         "kwargs",
     ];
     let given: Vec<String> = parameters

@@ -9,4 +9,5 @@ mod foreign;
 mod planning;
 mod results;
 mod support;
+mod until;
 mod workers;
