@@ -13,8 +13,6 @@ use rayon::prelude::*;
 const SEED: u64 = 20_240_607;
 const LEVEL: f64 = 0.95;
 
-/// How many samples a run has at its first look.
-pub(crate) const FIRST_LOOKS: [u64; 6] = [16, 64, 256, 1024, 4096, 16_384];
 /// How much further a run goes that is looked at again and again.
 const FURTHEST: u64 = 100;
 const MOST_LOOKED_AT: u64 = 1 << 17;
@@ -276,9 +274,4 @@ fn covers<O: Output>(interval: Option<[f64; 2]>) -> bool {
 
 fn share(count: usize, of: u64) -> f64 {
     count as f64 / of as f64
-}
-
-/// Whether a coverage is near enough to 95 %.
-pub(crate) fn is_in_band(covers: f64) -> bool {
-    (0.945..=0.955).contains(&covers)
 }

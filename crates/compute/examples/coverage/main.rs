@@ -9,9 +9,11 @@ mod experiment;
 use std::process::ExitCode;
 
 use experiment::{
-    Exponential, FIRST_LOOKS, Lognormal, Normal, Output, RareEvent, RareMean, Stopping, always,
-    fixed, is_in_band, stopped,
+    Exponential, Lognormal, Normal, Output, RareEvent, RareMean, Stopping, always, fixed, stopped,
 };
+
+/// How many samples a run has at its first look.
+const FIRST_LOOKS: [u64; 6] = [16, 64, 256, 1024, 4096, 16_384];
 
 fn main() -> ExitCode {
     let replications = match std::env::args().nth(1).map(|text| text.parse()) {
@@ -112,4 +114,9 @@ fn print_always<O: Output>(replications: u64) {
 
 fn percent(share: f64) -> String {
     format!("{:.1}", 100.0 * share)
+}
+
+/// Whether a coverage is near enough to 95 %.
+fn is_in_band(covers: f64) -> bool {
+    (0.945..=0.955).contains(&covers)
 }
