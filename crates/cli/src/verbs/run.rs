@@ -46,10 +46,12 @@ pub(crate) async fn run(
         failed_samples: flags.plan.failed_samples,
         ..ReduceOptions::default()
     };
+    let mut first = 0;
     loop {
         let failures = worker
-            .work_on_all(&run, &*planned.kernel, flags.plan.failed_samples)
+            .work_on_all(&run, &*planned.kernel, first, flags.plan.failed_samples)
             .await?;
+        first = run.shards();
         for failure in &failures {
             eprintln!("error: {failure}");
         }

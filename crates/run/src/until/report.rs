@@ -215,6 +215,9 @@ impl UntilReport {
             return warnings;
         };
         for (before, last) in before.estimates.iter().zip(&last.estimates) {
+            if self.needs_no_samples(&last.name) {
+                continue;
+            }
             let deviation = |seen: &LookedAt| Some(seen.std_error? * (seen.samples as f64).sqrt());
             if let (Some(before), Some(after)) = (deviation(before), deviation(last))
                 && !(1.0 / RESTLESS..=RESTLESS).contains(&(after / before))
