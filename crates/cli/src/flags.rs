@@ -9,6 +9,7 @@ use croupier_run::{FailedSamplesLimit, Policy};
 
 use crate::engines::EngineFlags;
 use crate::number;
+use crate::until::UntilFlags;
 
 // Where runs are.
 #[derive(Args, Clone, Debug)]
@@ -42,7 +43,7 @@ pub(crate) struct RunFlags {
 #[derive(Args, Clone, Debug)]
 #[group(skip)]
 pub(crate) struct PlanFlags {
-    /// How many samples, such as 1e9, 64Mi or 1_000_000
+    /// How many samples, such as 1e9, 64Mi or 1_000_000; with --until, how many to begin with
     #[arg(long, value_name = "N", value_parser = number::count, help_heading = "Plan")]
     pub(crate) samples: Option<u64>,
     /// The seed; drawn, printed and stored if left out
@@ -66,6 +67,8 @@ pub(crate) struct PlanFlags {
     /// Start no shard a second time, whatever became of the first: for work that must not run twice
     #[arg(long, help_heading = "Plan")]
     pub(crate) at_most_once: bool,
+    #[command(flatten)]
+    pub(crate) until: UntilFlags,
     /// A file the kernel is prepared with: a path or s3://bucket/key
     #[arg(long, value_name = "NAME=URI", value_parser = input, help_heading = "Plan")]
     pub(crate) input: Vec<(String, String)>,
@@ -437,7 +440,7 @@ pub(crate) struct ReplayVerb {
     pub(crate) show: ShowFlags,
 }
 
-fn duration(text: &str) -> Result<Duration, String> {
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     match number::duration(text)? {
         Duration::ZERO => Err("no time at all: give at least 1ms".to_owned()),
         time => Ok(time),

@@ -60,6 +60,10 @@ pub(crate) trait Instance: Send + Sync {
         block: BlockLength,
         inputs: InputDigests,
     ) -> Result<Identity, Error>;
+    /// What its tally estimates, by name.
+    fn estimate_names(&self) -> Result<Vec<String>, Failure> {
+        Ok(Vec::new())
+    }
     async fn work(
         &self,
         run: &StoredRun,
@@ -167,6 +171,15 @@ impl<K: Program> Instance for InstanceOf<K> {
     ) -> Result<Identity, Error> {
         catch_panic(|| Ok(Identity::of(&*self.0, seed, block, inputs)))
             .unwrap_or_else(|failure| Err(Error::Input(format!("the parameters: {failure}"))))
+    }
+
+    fn estimate_names(&self) -> Result<Vec<String>, Failure> {
+        catch_panic(|| {
+            let mut estimates = Estimates::new(kernel_name::<K>(), 0.95);
+            self.0.tally().estimates(&mut estimates);
+            let names = estimates.named().iter();
+            Ok(names.map(|(name, _)| name.clone()).collect())
+        })
     }
 
     async fn work(

@@ -28,6 +28,7 @@ mod supervise;
 mod target;
 pub mod threads;
 mod tracking;
+mod until;
 mod verbs;
 mod worker;
 

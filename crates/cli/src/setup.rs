@@ -35,14 +35,20 @@ pub(crate) async fn from_flags(
         failure,
     })?;
     let samples = match (domain, flags.samples) {
-        (None, Some(samples)) => samples,
+        (Some(domain), _) if flags.until.are_given() => {
+            return Err(CliError::Usage(format!(
+                "--until: the parameters fix the number of samples at {domain}, so it can't grow until it is precise enough"
+            )));
+        }
+        (None, samples) if flags.until.are_given() => samples,
+        (None, Some(samples)) => Some(samples),
         (None, None) => {
             return Err(CliError::Usage(
-                "how many samples? give --samples, such as --samples 1e6".to_owned(),
+                "how many samples? give --samples, such as --samples 1e6, or a precision, such as --until rel=1e-3".to_owned(),
             ));
         }
-        (Some(domain), None) => domain,
-        (Some(domain), Some(samples)) if samples == domain => domain,
+        (Some(domain), None) => Some(domain),
+        (Some(domain), Some(samples)) if samples == domain => Some(domain),
         (Some(domain), Some(samples)) => {
             return Err(CliError::Usage(format!(
                 "--samples {samples}: the parameters fix the number of samples at {domain}; leave --samples out"
@@ -58,13 +64,20 @@ pub(crate) async fn from_flags(
         Some(seed) => seed,
         None => croupier_run::drawn_seed()?,
     };
+    let shards = flags.shards.unwrap_or(1);
+    let until = flags.until.of(&*kernel)?;
+    let samples = match &until {
+        Some(until) => until.first_samples(samples, length, shards)?,
+        None => samples.unwrap_or_default(),
+    };
     let plan = Plan {
         identity: kernel.identity(seed, length, digests)?,
         samples,
-        shards: flags.shards.unwrap_or(1),
+        shards,
         inputs: sources,
         policy: flags.policy.unwrap_or_default(),
         at_most_once: flags.at_most_once,
+        until,
         failed_samples: flags.failed_samples.unwrap_or_default(),
     };
     if croupier_compute::engine::PANICS_ABORT && plan.failed_samples.of(samples) > 0 {

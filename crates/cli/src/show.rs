@@ -6,8 +6,8 @@ use croupier_compute::Estimates;
 use croupier_run::{EstimateReport, Report};
 use serde::Serialize;
 
-use crate::CliError;
 use crate::number::{format_count, format_quantity};
+use crate::{CliError, until};
 
 /// Prints text for people, or one JSON object.
 ///
@@ -69,6 +69,9 @@ pub(crate) fn report(report: &Report, written: Option<&str>) -> String {
         report.digest,
         written.unwrap_or("not written: there is nothing to write")
     );
+    if let Some(until) = &report.until {
+        text.push_str(&until::described(until));
+    }
     if !report.shards.missing.is_empty() {
         let _ = write!(text, "\nmissing {}", shards(&report.shards.missing));
     }

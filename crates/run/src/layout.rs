@@ -8,6 +8,7 @@ pub(crate) const ATTEMPTS: &str = "attempts/";
 pub(crate) const RESULTS: &str = "results/";
 pub(crate) const SEGMENTS: &str = "segments/";
 pub(crate) const ROUNDS: &str = "rounds/";
+pub(crate) const LOOKS: &str = "looks/";
 pub(crate) const STARTED: &str = "started/";
 pub(crate) const STOPPED: &str = "stopped.json";
 
@@ -27,6 +28,16 @@ pub(crate) fn round(number: u32) -> String {
 /// The number of a round; none where the key is no round's.
 pub(crate) fn round_number(key: &str) -> Option<u32> {
     numbered(ROUNDS, key)
+}
+
+/// Where what was seen at the end of a segment is kept.
+pub(crate) fn look(segment: u32) -> String {
+    format!("{LOOKS}{segment}.json")
+}
+
+/// The segment that a key is the look of; none where it is no look's.
+pub(crate) fn look_number(key: &str) -> Option<u32> {
+    numbered(LOOKS, key)
 }
 
 fn numbered(folder: &str, key: &str) -> Option<u32> {

@@ -41,6 +41,7 @@ mod started;
 mod stopped;
 mod survey;
 mod tasks;
+mod until;
 mod verify;
 mod worker;
 
@@ -67,5 +68,6 @@ pub use results::Results;
 pub use rounds::Round;
 pub use stopped::StopOrder;
 pub use survey::{Cause, ShardSurvey, Standing, Survey};
+pub use until::{Aim, Bounds, Ending, Look, LookedAt, SequenceReport, Until, UntilReport};
 pub use verify::{Depth, Verified, verify};
 pub use worker::{Checkpoints, WorkOptions, Worked, work};

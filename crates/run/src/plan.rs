@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use chrono::{SecondsFormat, Utc};
+use chrono::{DateTime, SecondsFormat, Utc};
 use croupier_compute::Grid;
 use croupier_store::{Placed, Prefixed, Store, honours_put_if_absent};
 use rand::TryRng;
@@ -10,7 +10,7 @@ use rand::rngs::SysRng;
 
 use crate::manifest::{FORMAT, Manifest, Segment, encode, parse, read, read_segments};
 use crate::random::random_id;
-use crate::{Error, FailedSamplesLimit, Identity, InputSource, Policy, check_name, layout};
+use crate::{Error, FailedSamplesLimit, Identity, InputSource, Policy, Until, check_name, layout};
 
 /// What a run is to be.
 #[derive(Clone, Debug)]
@@ -29,6 +29,8 @@ pub struct Plan {
     pub failed_samples: FailedSamplesLimit,
     /// Whether no shard may be started twice.
     pub at_most_once: bool,
+    /// When it is precise enough: then `samples` is how many it begins with.
+    pub until: Option<Until>,
 }
 
 /// A run in a store.
@@ -111,6 +113,15 @@ impl StoredRun {
         Ok((segment.clone(), segment.grid(&self.manifest.identity)?))
     }
 
+    /// Seconds since it was planned, by the clocks of whoever planned it and of this machine.
+    pub(crate) fn seconds_since_planned(&self) -> f64 {
+        let planned = DateTime::parse_from_rfc3339(&self.manifest.created);
+        planned.map_or(0.0, |planned| {
+            let since = Utc::now().signed_duration_since(planned);
+            since.num_milliseconds().max(0) as f64 / 1000.0
+        })
+    }
+
     /// One past the run's last sample.
     pub fn samples(&self) -> u64 {
         self.segments.last().map_or(0, |segment| segment.end_sample)
@@ -161,6 +172,17 @@ pub async fn plan(store: &Arc<dyn Store>, name: &str, plan: &Plan) -> Result<Pla
             "its shards start {}, expected {}",
             said(manifest.at_most_once),
             said(plan.at_most_once)
+        ));
+    }
+    if manifest.until != plan.until {
+        let said = |until: &Option<Until>| match until {
+            Some(until) => format!("until {until}"),
+            None => "with the samples that it has".to_owned(),
+        };
+        differences.push(format!(
+            "it is done {}, expected {}",
+            said(&manifest.until),
+            said(&plan.until)
         ));
     }
     if differences.is_empty() {
@@ -279,6 +301,11 @@ pub fn drawn_seed() -> Result<u64, Error> {
 }
 
 fn first_segment(plan: &Plan) -> Result<Segment, Error> {
+    if let (Some(domain), Some(_)) = (plan.identity.domain, &plan.until) {
+        return Err(Error::Input(format!(
+            "--until: the parameters fix the number of samples at {domain}, so it can't grow until it is precise enough"
+        )));
+    }
     let length = plan.identity.block_length;
     let grid = Grid::new(length, 0, plan.samples)?;
     if let Some(domain) = plan.identity.domain
@@ -329,6 +356,7 @@ async fn place_manifest(
         policy: plan.policy,
         failed_samples: plan.failed_samples,
         at_most_once: plan.at_most_once,
+        until: plan.until.clone(),
     };
     let bytes = encode(layout::MANIFEST, &manifest)?;
     match store.put_if_absent(layout::MANIFEST, bytes).await? {

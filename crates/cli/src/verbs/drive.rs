@@ -10,8 +10,9 @@ use croupier_run::{ReduceOptions, Standing, StoredRun, Survey};
 use crate::engines::worker_call;
 use crate::exit::Exit;
 use crate::flags::DriveVerb;
-use crate::kind::Kind;
+use crate::kind::{Kind, Summary};
 use crate::setup::check_run;
+use crate::until::go_on;
 use crate::verbs::reduce::print_summary;
 use crate::verbs::retry::this_build;
 use crate::worker::told_to_stop;
@@ -35,15 +36,35 @@ pub(super) async fn drive_on(
     json: bool,
 ) -> Result<Exit, CliError> {
     let build = this_build()?;
-    let driven = tokio::select! {
-        driven = drive_run(run, engine, &build, every, &tell) => driven,
-        Some(()) = told_to_stop() => {
-            eprintln!("stopping: workers publish what they have; `drive` goes on with it");
-            engine.cancel().await?;
-            while !engine.at_work().await?.is_empty() {
-                engine.changed().await;
-            }
+    loop {
+        let reduced = drive_to_result(kind, run, engine, every, &build).await?;
+        let Some(reduced) = reduced else {
             return Ok(Exit::Stopped);
+        };
+        if !go_on(run, &reduced).await? {
+            return print_summary(&reduced, run, json);
+        }
+    }
+}
+
+/// Drives the shards that are planned so far, and reduces; none where this process was told to stop.
+async fn drive_to_result(
+    kind: &dyn Kind,
+    run: &mut StoredRun,
+    engine: &mut dyn Engine,
+    every: Duration,
+    build: &str,
+) -> Result<Option<Summary>, CliError> {
+    let driven = tokio::select! {
+        driven = drive_run(run, engine, build, every, &tell) => driven,
+        Some(()) = told_to_stop() => {
+            // What a scheduler has at work outlives this process, and the next driver finds it.
+            if engine.needs_driver() {
+                eprintln!("stopping: workers publish what they have; `drive` goes on with it");
+                engine.cancel().await?;
+                wait_for_end(engine, every).await?;
+            }
+            return Ok(None);
         }
     };
     let driven = driven.map_err(|error| match error {
@@ -61,12 +82,21 @@ pub(super) async fn drive_on(
         // Done by the names of partials, which were found damaged now that they were read.
         eprintln!("damaged and run again: {}", show::shards(missing));
         engine.start(missing, None).await?;
-        while !engine.at_work().await?.is_empty() {
-            engine.changed().await;
-        }
+        wait_for_end(engine, every).await?;
         reduced = kind.reduce(run, &options).await?;
     }
-    print_summary(&reduced, run, json)
+    Ok(Some(reduced))
+}
+
+/// Returns when nothing is at work.
+async fn wait_for_end(engine: &mut dyn Engine, every: Duration) -> Result<(), CliError> {
+    while !engine.at_work().await?.is_empty() {
+        tokio::select! {
+            () = engine.changed() => {}
+            () = tokio::time::sleep(every) => {}
+        }
+    }
+    Ok(())
 }
 
 /// Makes its table where that is asked for, and tells it what is done, which it may have lost.

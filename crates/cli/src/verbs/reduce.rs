@@ -50,7 +50,7 @@ pub(crate) fn print_summary(
     }
     Ok(match reduced.verdict {
         Verdict::Accepted => Exit::Done,
-        Verdict::Refused => Exit::NotAccepted,
+        Verdict::Refused | Verdict::Imprecise => Exit::NotAccepted,
         Verdict::TooManyFailed => Exit::KernelFailed,
     })
 }

@@ -12,9 +12,10 @@ use crate::exit::Exit;
 use crate::flags::RunVerb;
 use crate::kind::Kind;
 use crate::setup::from_flags;
+use crate::until::go_on;
 use crate::verbs::drive::drive_on;
 use crate::verbs::plan::place;
-use crate::verbs::reduce::print_reduced;
+use crate::verbs::reduce::print_summary;
 use crate::worker::Worker;
 use crate::{CliError, environment};
 
@@ -51,21 +52,29 @@ pub(crate) async fn run(
         return drive_on(kind, &mut run, &mut *engine, LOOK_EVERY, flags.show.json).await;
     }
     worker.say_threads();
-    let failures = worker
-        .work_on_all(&run, &*planned.kernel, flags.plan.failed_samples)
-        .await?;
-    for failure in &failures {
-        eprintln!("error: {failure}");
-    }
     let options = ReduceOptions {
         policy: flags.plan.policy,
         failed_samples: flags.plan.failed_samples,
         ..ReduceOptions::default()
     };
-    match print_reduced(kind, &run, &options, flags.show.json).await? {
-        // The reason that it is refused is the failure.
-        Exit::NotAccepted => Ok(failures.first().map_or(Exit::NotAccepted, CliError::exit)),
-        exit => Ok(exit),
+    let mut first = 0;
+    loop {
+        let failures = worker
+            .work_on_all(&run, &*planned.kernel, first, flags.plan.failed_samples)
+            .await?;
+        first = run.shards();
+        for failure in &failures {
+            eprintln!("error: {failure}");
+        }
+        let reduced = kind.reduce(&run, &options).await?;
+        if go_on(&mut run, &reduced).await? {
+            continue;
+        }
+        return match print_summary(&reduced, &run, flags.show.json)? {
+            // The reason that it is refused is the failure.
+            Exit::NotAccepted => Ok(failures.first().map_or(Exit::NotAccepted, CliError::exit)),
+            exit => Ok(exit),
+        };
     }
 }
 

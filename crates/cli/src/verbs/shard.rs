@@ -194,6 +194,10 @@ pub(super) fn refuse_parameters(kind: &dyn Kind, matches: &ArgMatches) -> Result
         "name",
         "policy",
         "at_most_once",
+        "until",
+        "max_samples",
+        "max_time",
+        "bounds",
         "kwargs",
     ];
     let given: Vec<String> = parameters

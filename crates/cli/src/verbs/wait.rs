@@ -21,7 +21,8 @@ pub(crate) async fn wait(kind: &dyn Kind, flags: &WaitVerb) -> Result<Exit, CliE
         run.refresh().await?;
         let survey = run.survey().await?;
         let is_running = survey.count(Standing::Running) > 0;
-        if survey.is_done() || (survey.stop_order.is_some() && !is_running) {
+        let is_over = survey.is_done() && run.is_over().await?;
+        if is_over || (survey.stop_order.is_some() && !is_running) {
             break;
         }
         let waiting = survey.count(Standing::Waiting) + survey.not_started_in_last_round().len();

@@ -99,6 +99,7 @@ impl Tally for Proportion {
                 "had the same outcome in every sample: its standard error can't be estimated, its interval can",
             );
         }
+        estimates.bounded([0.0, 1.0]);
         estimates.push(self.estimate(estimates.level()));
     }
 }

@@ -10,4 +10,5 @@ mod planning;
 mod results;
 mod shapes;
 mod support;
+mod until;
 mod workers;
