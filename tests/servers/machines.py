@@ -124,6 +124,7 @@ def check_machines(endpoint):
                 "Environment": [
                     {"Name": "CROUPIER_INDEX", "Value": "0"},
                     {"Name": "CROUPIER_THREADS", "Value": "4"},
+                    {"Name": "CROUPIER_DEADLINE", "Value": "900s"},
                 ],
             },
             "Timeout": {"AttemptDurationSeconds": 900},
@@ -152,7 +153,7 @@ def check_machines(endpoint):
 
 def asked(name, queue, index=None, offset=None):
     """What Batch is asked for a shard's job by the shortest input."""
-    variables = {"INDEX": index, "INDEX_OFFSET": offset, "THREADS": 2}
+    variables = {"INDEX": index, "INDEX_OFFSET": offset, "THREADS": 2, "DEADLINE": "3600s"}
     return {
         "JobName": f"croupier-{name}",
         "JobQueue": queue,
