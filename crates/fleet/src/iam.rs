@@ -121,9 +121,17 @@ pub fn policy(role: Role, scope: &Scope) -> Policy {
             None => scope.objects("*/stopped.json"),
         };
         let probe = scope.key(&[&scope.prefix, "probe*"]);
-        statement.push(allow("TakeBack", &["s3:DeleteObject"], vec![stop, probe.clone()]));
+        statement.push(allow(
+            "TakeBack",
+            &["s3:DeleteObject"],
+            vec![stop, probe.clone()],
+        ));
         if scope.run.is_some() {
-            statement.push(allow("Probe", &["s3:GetObject", "s3:PutObject"], vec![probe]));
+            statement.push(allow(
+                "Probe",
+                &["s3:GetObject", "s3:PutObject"],
+                vec![probe],
+            ));
         }
     }
     if let Some(key) = &scope.kms_key {
@@ -183,7 +191,12 @@ impl Scope {
     }
 
     fn key(&self, parts: &[&str]) -> String {
-        format!("arn:{}:s3:::{}/{}", self.partition, self.bucket, join(parts))
+        format!(
+            "arn:{}:s3:::{}/{}",
+            self.partition,
+            self.bucket,
+            join(parts)
+        )
     }
 
     fn batch(&self) -> Vec<Statement> {
@@ -277,7 +290,11 @@ impl Scope {
 }
 
 fn join(parts: &[&str]) -> String {
-    let parts: Vec<_> = parts.iter().copied().filter(|part| !part.is_empty()).collect();
+    let parts: Vec<_> = parts
+        .iter()
+        .copied()
+        .filter(|part| !part.is_empty())
+        .collect();
     parts.join("/")
 }
 

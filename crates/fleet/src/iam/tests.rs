@@ -28,7 +28,11 @@ fn who_removes_runs_alone_may_delete_them() {
         for one in &policy.statement {
             if one.action.iter().any(|action| action.contains("Delete")) {
                 let whole = "arn:aws:s3:::bucket/team/runs/*".to_owned();
-                assert_eq!(one.resource.contains(&whole), role == Role::Clean, "{role:?}");
+                assert_eq!(
+                    one.resource.contains(&whole),
+                    role == Role::Clean,
+                    "{role:?}"
+                );
                 assert!(matches!(role, Role::Clean | Role::Submit), "{role:?}");
             }
         }
@@ -42,7 +46,11 @@ fn no_action_is_a_pattern_and_only_what_knows_no_resources_has_them_all() {
             for action in &one.action {
                 assert!(!action.contains('*'), "{role:?} {action}");
             }
-            assert_eq!(one.resource.contains(&"*".to_owned()), one.sid == "Look", "{one:?}");
+            assert_eq!(
+                one.resource.contains(&"*".to_owned()),
+                one.sid == "Look",
+                "{one:?}"
+            );
         }
     }
 }
@@ -59,7 +67,10 @@ fn what_is_not_named_is_not_allowed() {
     };
     for role in Role::ALL {
         let actions = actions(&policy(role, &bare));
-        assert!(actions.iter().all(|action| action.starts_with("s3:")), "{role:?} {actions:?}");
+        assert!(
+            actions.iter().all(|action| action.starts_with("s3:")),
+            "{role:?} {actions:?}"
+        );
     }
     for role in [Role::Work, Role::Reduce, Role::Clean] {
         let actions = actions(&policy(role, &scope()));
@@ -115,14 +126,21 @@ fn a_bucket_without_a_prefix() {
         ..scope()
     };
     let policy = policy(Role::Reduce, &whole);
-    assert_eq!(policy.statement[0].condition, Some(json!({ "StringLike": { "s3:prefix": ["*"] } })));
+    assert_eq!(
+        policy.statement[0].condition,
+        Some(json!({ "StringLike": { "s3:prefix": ["*"] } }))
+    );
     assert_eq!(policy.statement[1].resource, ["arn:aws:s3:::bucket/*"]);
 }
 
 #[test]
 fn executions_are_of_the_machines_that_are_named() {
     let policy = policy(Role::Submit, &scope());
-    let executions = policy.statement.iter().find(|one| one.sid == "Executions").unwrap();
+    let executions = policy
+        .statement
+        .iter()
+        .find(|one| one.sid == "Executions")
+        .unwrap();
     assert_eq!(
         executions.resource,
         [
@@ -131,7 +149,11 @@ fn executions_are_of_the_machines_that_are_named() {
             "arn:aws:states:eu-west-1:123456789012:mapRun:map/*",
         ]
     );
-    let submit = policy.statement.iter().find(|one| one.sid == "Submit").unwrap();
+    let submit = policy
+        .statement
+        .iter()
+        .find(|one| one.sid == "Submit")
+        .unwrap();
     assert_eq!(
         submit.resource,
         [
