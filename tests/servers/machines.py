@@ -1,8 +1,9 @@
 """The state machines of deploy/, executed by moto as far as it can.
 
 moto knows no `batch:submitJob.sync`, so that each job is a message to a queue instead, whose body is what Batch would have
-been asked. Executed: the defaults, the merging, both Maps, the Choice, what each job is asked, and the Catch. Not executed:
-Batch itself, the Retry, and the tolerance, which moto does not enforce; these are only parsed.
+been asked. Executed: the defaults, the merging, both Maps, the Choice, what each job is asked, and that the last job follows shards
+that failed. Not executed: Batch itself, the Retry, and the tolerance, which moto does not enforce, and with it the Catch of
+the distributed Map; of these only the text is looked at.
 """
 
 import json
@@ -143,7 +144,11 @@ def check_machines(endpoint):
     # And where that fails, so does all.
     execute("array", {**shortest, "finishQueue": f"{endpoint}/123456789012/none"}, "FAILED")
     jobs(work)
-    execute("map", {"items": [0]}, "FAILED")
+    for name in ["map", "array"]:
+        execute(name, {"items": [0], "arrays": [{"offset": 0, "size": 2}]}, "FAILED")
+    # A machine that is not told what to start starts nothing, and takes nothing for done.
+    execute("map", {"run": RUN, "arrays": shortest["arrays"]}, "FAILED")
+    execute("array", {"run": RUN, "items": shortest["items"]}, "FAILED")
     expect("jobs of no run", jobs(work) + jobs(finish), [])
 
     # As many shards as the input has room for.
@@ -217,13 +222,20 @@ def check_structure(name):
             following = [choice["Next"] for choice in state.get("Choices", [])]
             following += [catch["Next"] for catch in state.get("Catch", [])]
             following += [state[field] for field in ["Next", "Default"] if field in state]
-            expect(f"{name}: {key} ends or goes on", bool(following) != state.get("End", False), True)
+            is_end = state.get("End", False) or state["Type"] == "Fail"
+            expect(f"{name}: {key} ends or goes on", bool(following) != is_end, True)
             targets.update(following)
             if "ItemProcessor" in state:
                 walk(state["ItemProcessor"])
         expect(f"{name}: states that are gone to", targets, set(states))
 
     walk(machine)
+    shards = machine["States"]["Shards"]
+    if shards["ItemProcessor"]["ProcessorConfig"]["Mode"] == "DISTRIBUTED":
+        caught = [(one["ErrorEquals"], one["Next"]) for one in shards["Catch"]]
+        expect(f"{name}: more failures than are tolerated", caught, [(["States.ALL"], "Finish")])
+        tolerance = shards["ToleratedFailurePercentagePath"]
+        expect(f"{name}: what is tolerated", tolerance, "$.toleratedFailurePercentage")
     for task in tasks(machine):
         expect(f"{name}: resource", task["Resource"], SUBMIT)
         retry = task["Retry"][0]
