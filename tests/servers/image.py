@@ -29,6 +29,14 @@ ENDLESS = ["--samples", "2e12", "--seed", "7"]
 
 def check(folder, endpoint):
     """Runs shards in S3 at `endpoint` from the image."""
+    podman = Podman(folder, endpoint)
+    try:
+        check_image(folder, endpoint, podman)
+    finally:
+        podman("rm", "--all", "--force", "--time", "0")
+
+
+def check_image(folder, endpoint, podman):
     [base] = re.findall(r"^ARG BASE=(.*)$", DOCKERFILE.read_text(), re.MULTILINE)
     expect("the base that the last stage is from", DOCKERFILE.read_text().count("FROM ${BASE}\n"), 1)
     client = boto3.client(
@@ -38,7 +46,6 @@ def check(folder, endpoint):
         aws_secret_access_key="any",
         region_name="us-east-1",
     )
-    podman = Podman(folder, endpoint)
     stand_in(folder / "base")
     podman("import", "--quiet", archive(folder / "base"), base)
     context = folder / "context"
@@ -107,14 +114,14 @@ class Podman:
             "AWS_REGION": "us-east-1",
         }
 
-    def __call__(self, *arguments, exit_code=0, into=subprocess.PIPE):
+    def __call__(self, *arguments, exit_code=0, into=subprocess.PIPE, seconds=DEADLINE_SECONDS):
         done = subprocess.run(
             [*self.command, *map(str, arguments)],
             env=self.environment,
             stdout=subprocess.PIPE,
             stderr=into,
             text=True,
-            timeout=DEADLINE_SECONDS,
+            timeout=seconds,
         )
         if done.returncode != exit_code:
             words = " ".join(map(str, arguments))
@@ -131,7 +138,7 @@ class Podman:
 
     def wait(self, container):
         """How it exits, and what it said."""
-        code = int(self("wait", container))
+        code = int(self("wait", container, seconds=60))
         said = self("logs", container, into=subprocess.STDOUT)
         self("rm", container)
         return code, said

@@ -51,16 +51,26 @@ def check(folder):
     # A shard that never ran is found out.
     code, said = smoke(folder / "badly", first=1)
     expect(f"smoke.sh without a shard: {said}", code != 0, True)
+    # And so are other numbers, in either of the two runs.
+    for run in ["array", "map"]:
+        code, said = smoke(folder / run, first=0, other=f"plan*-{run}")
+        expect(f"smoke.sh with others: {said}", (code, "the digests differ" in said), (1, True))
     lint()
 
 
-def smoke(folder, first):
+def smoke(folder, first, other="none"):
+    """Calls it with a program that draws other numbers where its command line is like `other`."""
     folder.mkdir()
     (folder / "store").mkdir()
     aws = folder / "aws"
     aws.write_text(AWS.format(python=sys.executable, program=EXAMPLES / "pi", folder=folder, first=first))
     aws.chmod(0o755)
-    return call(folder, "stack", EXAMPLES / "pi")
+    program = folder / "program"
+    program.write_text(
+        f'#!/bin/bash\nif [[ "$*" == {other} ]]; then set -- "${{@/#7/8}}"; fi\nexec "{EXAMPLES / "pi"}" "$@"\n'
+    )
+    program.chmod(0o755)
+    return call(folder, "stack", program)
 
 
 def call(folder, *arguments):
