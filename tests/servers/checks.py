@@ -16,7 +16,11 @@ from moto.server import ThreadedMotoServer
 
 import buckets
 import documents
+import image
+import machines
 import readers
+import smoke
+import template
 import trackers
 
 # A file to which the names of checks that were skipped are added; unset for none.
@@ -60,6 +64,23 @@ def tracker(folder):
         trackers.check_campaign(folder, endpoint)
 
 
+def deploy(folder):
+    template.check(folder)
+    smoke.check(folder)
+
+
+def states(_):
+    with moto() as endpoint:
+        machines.check(endpoint)
+
+
+def container(folder):
+    if os.geteuid() != 0 or not shutil.which("podman"):
+        raise Skipped("the image is built by podman as root")
+    with moto() as endpoint:
+        image.check(folder, endpoint)
+
+
 def ceph(folder):
     if os.geteuid() != 0 or not shutil.which("apt-get"):
         raise Skipped("Ceph's packages are installed by apt as root")
@@ -77,7 +98,7 @@ def ceph(folder):
 
 
 class moto:
-    """moto's S3 and DynamoDB in this process, on a port of its own."""
+    """moto's services in this process, on a port of its own."""
 
     def __enter__(self):
         # A line a request otherwise; and where two clients put one object at once, moto may answer one of them with 500,
@@ -98,7 +119,7 @@ def free_port():
         return probe.getsockname()[1]
 
 
-CHECKS = [streams, profile, golden, arrow, readme, tracker, ceph]
+CHECKS = [streams, profile, golden, arrow, readme, tracker, deploy, states, container, ceph]
 
 
 def main(chosen):

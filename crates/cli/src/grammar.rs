@@ -12,6 +12,7 @@ use crate::flags::{
 };
 use crate::kind::Kind;
 use crate::parameters::{find_collisions, set_environment_names};
+use crate::verbs::IamVerb;
 use crate::{CliError, environment, target};
 
 /// The command line's grammar. A `shard` of a run that is planned takes the parameters from the run,
@@ -97,6 +98,10 @@ pub(crate) fn command(kind: &dyn Kind, name: &str, arguments: &[OsString]) -> Co
             "List the runs of a store",
         ),
         (RmVerb::augment_args(Command::new("rm")), "Remove a run"),
+        (
+            IamVerb::augment_args(Command::new("iam")),
+            "Print the AWS policy that a role needs for a run, and no more",
+        ),
         (
             VerifyVerb::augment_args(Command::new("verify")),
             "Run a part of a run again on one thread, and compare bits",

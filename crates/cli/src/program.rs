@@ -99,6 +99,7 @@ async fn dispatch(kind: &dyn Kind, arguments: &[OsString]) -> Result<Exit, CliEr
         ["logs"] => verbs::logs(&flags::<LogsVerb>(leaf)?).await,
         ["ls"] => verbs::ls(&flags::<LsVerb>(leaf)?).await,
         ["rm"] => verbs::rm(&flags::<RmVerb>(leaf)?).await,
+        ["iam"] => verbs::iam(&flags::<verbs::IamVerb>(leaf)?),
         ["verify"] => verbs::verify(kind, &flags::<VerifyVerb>(leaf)?).await,
         ["replay"] => verbs::replay(kind, &flags::<ReplayVerb>(leaf)?).await,
         other => unreachable!("clap let the verb {other:?} through"),

@@ -7,7 +7,7 @@
 //! and a shard that fails each time is given up.
 //!
 //! An [`engine`] starts shards, here as processes of this machine; the [`driver`] applies a run's policy with it while
-//! nobody watches.
+//! nobody watches. [`iam`] says what each who takes part may do in AWS.
 //!
 //! Index, attempt and deadline don't read the environment; it is passed in, as a function from a name to a value. The
 //! tracker in DynamoDB is behind the feature `aws`, without which no AWS crate is built, and is configured as the AWS
@@ -19,6 +19,7 @@ mod aws;
 pub mod deadline;
 pub mod driver;
 pub mod engine;
+pub mod iam;
 pub mod index;
 pub mod tracker;
 
