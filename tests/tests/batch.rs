@@ -1,0 +1,5 @@
+//! AWS Batch: the simulator itself, and engines that talk to it with the real SDK.
+
+mod batch {
+    mod simulator;
+}
