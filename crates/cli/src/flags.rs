@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::Args;
 use croupier_run::{FailedSamplesLimit, Policy};
 
+use crate::engines::EngineFlags;
 use crate::number;
 
 // Where runs are.
@@ -136,6 +137,10 @@ pub(crate) struct RunVerb {
     #[command(flatten)]
     pub(crate) work: WorkFlags,
     #[command(flatten)]
+    pub(crate) engine: EngineFlags,
+    #[command(flatten)]
+    pub(crate) claim: ClaimFlags,
+    #[command(flatten)]
     pub(crate) store: StoreFlags,
     /// Run all of it here although an array index is present
     #[arg(long)]
@@ -172,6 +177,9 @@ pub(crate) struct ShardVerb {
     /// Which scheduler's variable to believe where several are set
     #[arg(long, value_name = "SCHEDULER", help_heading = "Shard")]
     pub(crate) index_from: Option<String>,
+    /// Added to the index, for arrays that a scheduler's limit has cut in pieces
+    #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Shard")]
+    pub(crate) index_offset: u32,
     /// Take the index as one of this round's, which `retry` began
     #[arg(long, value_name = "N", help_heading = "Shard")]
     pub(crate) round: Option<u32>,
@@ -219,6 +227,8 @@ pub(crate) struct StatusVerb {
     /// Show it again and again until the run is done or stands still
     #[arg(long, conflicts_with = "json")]
     pub(crate) watch: bool,
+    #[command(flatten)]
+    pub(crate) engine: EngineFlags,
     #[command(flatten)]
     pub(crate) tracker: TrackerFlags,
     #[command(flatten)]
@@ -269,6 +279,8 @@ pub(crate) struct ExtendVerb {
 pub(crate) struct CancelVerb {
     #[command(flatten)]
     pub(crate) run: RunFlags,
+    #[command(flatten)]
+    pub(crate) engine: EngineFlags,
     /// Why, for whoever meets it
     #[arg(long, default_value = "cancelled")]
     pub(crate) reason: String,
@@ -293,9 +305,8 @@ pub(crate) struct CleanVerb {
 pub(crate) struct DriveVerb {
     #[command(flatten)]
     pub(crate) run: RunFlags,
-    /// How many shards run here at once
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
-    pub(crate) jobs: u32,
+    #[command(flatten)]
+    pub(crate) engine: EngineFlags,
     /// How often to look
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration)]
     pub(crate) every: Duration,
@@ -306,6 +317,29 @@ pub(crate) struct DriveVerb {
     pub(crate) claim: ClaimFlags,
     #[command(flatten)]
     pub(crate) work: WorkFlags,
+    #[command(flatten)]
+    pub(crate) show: ShowFlags,
+}
+
+#[derive(Args, Clone, Debug)]
+#[group(skip)]
+pub(crate) struct LaunchVerb {
+    /// A run that is planned: its name in --store, or its path or URI. Plans one by the flags below if left out
+    #[arg(long, value_name = "RUN")]
+    pub(crate) run: Option<String>,
+    /// Leave no driver: what fails is not repeated, and nothing is reduced, until `drive` is called
+    #[arg(long)]
+    pub(crate) no_driver: bool,
+    #[command(flatten)]
+    pub(crate) engine: EngineFlags,
+    #[command(flatten)]
+    pub(crate) plan: PlanFlags,
+    #[command(flatten)]
+    pub(crate) work: WorkFlags,
+    #[command(flatten)]
+    pub(crate) claim: ClaimFlags,
+    #[command(flatten)]
+    pub(crate) store: StoreFlags,
     #[command(flatten)]
     pub(crate) show: ShowFlags,
 }

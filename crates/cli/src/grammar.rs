@@ -6,12 +6,13 @@ use clap::{Args, Command};
 use croupier_compute::check_kernel_name;
 
 use crate::flags::{
-    CancelVerb, CleanVerb, DriveVerb, ExtendVerb, LogsVerb, LsVerb, PlanVerb, ReduceVerb,
-    ReplayVerb, RetryVerb, RmVerb, RunVerb, ShardVerb, StatusVerb, VerifyVerb, WaitVerb,
+    CancelVerb, CleanVerb, DriveVerb, ExtendVerb, LaunchVerb, LogsVerb, LsVerb, PlanVerb,
+    ReduceVerb, ReplayVerb, RetryVerb, RmVerb, RunVerb, ShardVerb, StatusVerb, VerifyVerb,
+    WaitVerb,
 };
 use crate::kind::Kind;
 use crate::parameters::{find_collisions, set_environment_names};
-use crate::{CliError, environment};
+use crate::{CliError, environment, target};
 
 /// The command line's grammar. A `shard` of a run that is planned takes the parameters from the run,
 /// so none is required there.
@@ -22,26 +23,25 @@ pub(crate) fn command(kind: &dyn Kind, name: &str, arguments: &[OsString]) -> Co
         });
     let parameters = |command: Command| kind.augment(command.next_help_heading("Parameters"));
     let shard = parameters(ShardVerb::augment_args(Command::new("shard")));
-    let shard = if has_run {
+    let launch = parameters(LaunchVerb::augment_args(Command::new("launch")));
+    // Where a run is named, its parameters are known.
+    let optional = |command: Command| {
+        if !has_run {
+            return command;
+        }
         let kernel = kind.augment(Command::new("kernel"));
         let names: Vec<clap::Id> = kernel
             .get_arguments()
             .map(|argument| argument.get_id().clone())
             .collect();
-        shard.mut_args(|argument| {
-            let is_parameter = names.contains(argument.get_id());
-            if is_parameter {
-                argument.required(false)
-            } else {
-                argument
-            }
+        command.mut_args(|argument| match names.contains(argument.get_id()) {
+            true => argument.required(false),
+            false => argument,
         })
-    } else {
-        shard
     };
     let verbs = [
         (
-            parameters(RunVerb::augment_args(Command::new("run"))),
+            parameters(run_verb()),
             "Plan, execute, reduce and print, on this machine (the verb may be left out)",
         ),
         (
@@ -49,8 +49,12 @@ pub(crate) fn command(kind: &dyn Kind, name: &str, arguments: &[OsString]) -> Co
             "Make a run for shards to work on",
         ),
         (
-            shard,
+            optional(shard),
             "Run one shard: what a scheduler's array starts. Plans the run, if it is not there yet",
+        ),
+        (
+            optional(launch).visible_alias("submit"),
+            "Plan, start the shards where they are to run, leave a driver there, and return",
         ),
         (
             ReduceVerb::augment_args(Command::new("reduce")),
@@ -118,7 +122,20 @@ pub(crate) fn command(kind: &dyn Kind, name: &str, arguments: &[OsString]) -> Co
         ))
         .subcommand_required(true)
         // The groups of flags bring no help of their own, but a kernel's documentation comes with it.
-        .subcommands(verbs.map(|(verb, about)| verb.about(about).long_about(None)))
+        .subcommands(
+            verbs.map(|(verb, about)| verb.arg(target::argument()).about(about).long_about(None)),
+        )
+}
+
+/// `run` with an engine is for those who know it: `launch --help` shows what engines take.
+fn run_verb() -> Command {
+    let of_engines = ["Engine", "Tracker"];
+    RunVerb::augment_args(Command::new("run")).mut_args(|argument| {
+        let is_of_engines = argument
+            .get_help_heading()
+            .is_some_and(|heading| of_engines.contains(&heading));
+        argument.hide(is_of_engines)
+    })
 }
 
 /// Refuses a kernel that can't be called what it is called, and parameters that are named like our flags. Asked at
@@ -130,7 +147,8 @@ pub(crate) fn check_names(kind: &dyn Kind) -> Result<(), CliError> {
             "a kernel can't be called {name:?}: {reason}; give it another `const NAME`"
         ))
     })?;
-    let ours = ShardVerb::augment_args(RunVerb::augment_args(Command::new("ours")));
+    let ours = LaunchVerb::augment_args(Command::new("ours").arg(target::argument()));
+    let ours = ShardVerb::augment_args(RunVerb::augment_args(ours));
     let ours = set_environment_names(ours);
     let kernels = set_environment_names(kind.augment(Command::new("kernel")));
     let collisions = find_collisions(&ours, &kernels);

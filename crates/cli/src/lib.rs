@@ -9,6 +9,7 @@
 //! invariant: the process's environment is read in the module `environment` alone. (clap reads `CROUPIER_*`
 //! for flags, named by [`parameters::set_environment_names`]; the AWS SDK reads its own.)
 
+mod engines;
 mod environment;
 mod error;
 pub mod exit;
@@ -23,6 +24,7 @@ mod run_uri;
 mod setup;
 mod show;
 mod supervise;
+mod target;
 pub mod threads;
 mod tracking;
 mod verbs;

@@ -11,9 +11,9 @@ use croupier_store::Options;
 
 use crate::exit::Exit;
 use crate::flags::{
-    CancelVerb, ClaimFlags, CleanVerb, DriveVerb, ExtendVerb, LogsVerb, LsVerb, PlanVerb,
-    ReduceVerb, ReplayVerb, RetryVerb, RmVerb, RunVerb, ShardVerb, StatusVerb, VerifyVerb,
-    WaitVerb,
+    CancelVerb, ClaimFlags, CleanVerb, DriveVerb, ExtendVerb, LaunchVerb, LogsVerb, LsVerb,
+    PlanVerb, ReduceVerb, ReplayVerb, RetryVerb, RmVerb, RunVerb, ShardVerb, StatusVerb,
+    VerifyVerb, WaitVerb,
 };
 use crate::grammar::{check_names, command, program_name};
 use crate::kind::{Kind, KindOf, Program};
@@ -21,7 +21,7 @@ use crate::parameters::{
     JsonFlags, JsonText, MOST_BYTES, ParametersError, leaf_of, parse, peek, set_environment_names,
 };
 use crate::supervise::supervise;
-use crate::{CliError, environment, show, verbs};
+use crate::{CliError, environment, show, target, verbs};
 
 /// The `main` of a program with the kernel `K`: every verb of the command line.
 pub fn main<K: Program>() -> ExitCode {
@@ -87,6 +87,7 @@ async fn dispatch(kind: &dyn Kind, arguments: &[OsString]) -> Result<Exit, CliEr
         ["run"] => verbs::run(kind, leaf, &flags::<RunVerb>(leaf)?, arguments).await,
         ["plan"] => verbs::plan(kind, leaf, &flags::<PlanVerb>(leaf)?).await,
         ["shard"] => verbs::shard(kind, leaf, &flags::<ShardVerb>(leaf)?).await,
+        ["launch"] => verbs::launch(kind, leaf, &flags::<LaunchVerb>(leaf)?).await,
         ["reduce"] => verbs::reduce(kind, &flags::<ReduceVerb>(leaf)?).await,
         ["status"] => verbs::status(&flags::<StatusVerb>(leaf)?).await,
         ["drive"] => verbs::drive(kind, &flags::<DriveVerb>(leaf)?).await,
@@ -125,8 +126,18 @@ async fn parsed(
 ) -> Result<ArgMatches, CliError> {
     let command = set_environment_names(command(kind, name, arguments));
     let seen = peek(&command, arguments)?;
+    let (_, leaf) = leaf_of(&seen);
+    let named = leaf.try_get_one::<String>("target").ok().flatten();
+    let (command, seen) = match named {
+        Some(target) => {
+            let command = target::apply(command, kind, target)?;
+            let seen = peek(&command, arguments)?;
+            (command, seen)
+        }
+        None => (command, seen),
+    };
     let (verbs, leaf) = leaf_of(&seen);
-    let takes_kwargs = matches!(verbs.as_slice(), ["run" | "plan" | "shard"]);
+    let takes_kwargs = matches!(verbs.as_slice(), ["run" | "plan" | "shard" | "launch"]);
     let uri = if takes_kwargs {
         leaf.get_one::<String>("kwargs")
     } else {

@@ -9,7 +9,7 @@ mod step;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use croupier_run::{StopOrder, StoredRun, Survey};
+use croupier_run::{Round, StopOrder, StoredRun, Survey};
 
 use crate::engine::{Engine, EngineError};
 
@@ -105,7 +105,12 @@ pub async fn drive(
                     () = engine.changed() => {}
                 }
             }
-            Step::Start { shards, round } => engine.start(&shards, round).await?,
+            Step::Start { shards, round } => {
+                // A part of a round is no round: its indexes would mean other shards.
+                let is_whole = |round: &Round| round.shards == shards;
+                let round = round.filter(|_| survey.rounds.last().is_some_and(is_whole));
+                engine.start(&shards, round).await?;
+            }
             Step::BeginRound { number, shards } => {
                 memory.round_taken_up = Some(number);
                 // Where another driver began it first, it is that one, and is started as such.

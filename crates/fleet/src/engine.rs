@@ -1,27 +1,33 @@
 //! What starts shards.
 
 mod local;
+mod part;
 
 use std::collections::BTreeSet;
 use std::fmt::Debug;
+use std::path::PathBuf;
 
 use async_trait::async_trait;
 
 pub use local::Local;
+pub use part::{NoPart, Part, parts};
 
 /// Starts shards of one run somewhere, and knows which of them are still at work.
 ///
-/// That a shard was started says nothing of whether it is done: the run's partials say that.
+/// That a shard was started says nothing of whether it is done: the run's partials say that. What an engine started is
+/// known to every other one of its kind for the same run, in another process too, where the scheduler outlives it: so
+/// a driver may die and be started again, and nothing is submitted twice.
 #[async_trait]
 pub trait Engine: Send + Debug {
-    /// Starts `shards`, as the indexes of round `round` where they are a round's.
+    /// Starts `shards`; `round` is given where they are exactly that round's, in its order. What is at work already is
+    /// not started again.
     ///
     /// # Errors
     ///
-    /// Where none of them could be started.
+    /// Where not all of them could be started.
     async fn start(&mut self, shards: &[u32], round: Option<u32>) -> Result<(), EngineError>;
 
-    /// The shards that were started here and have not ended.
+    /// The shards that were started and have not ended.
     ///
     /// # Errors
     ///
@@ -39,6 +45,51 @@ pub trait Engine: Send + Debug {
     async fn changed(&mut self) {
         std::future::pending().await
     }
+
+    /// Whether shards live no longer than the process that started them, so that only a driver may start them.
+    fn needs_driver(&self) -> bool {
+        false
+    }
+
+    /// Starts this program with `arguments` where shards run, to outlive this process; returns what it is called there.
+    ///
+    /// # Errors
+    ///
+    /// Where it could not be started.
+    async fn start_driver(&mut self, arguments: &[String]) -> Result<String, EngineError>;
+
+    /// What the scheduler says of shards that ended badly. It explains, and decides nothing.
+    ///
+    /// # Errors
+    ///
+    /// Where that can't be found out.
+    async fn reasons(&mut self) -> Result<Vec<Reason>, EngineError> {
+        Ok(Vec::new())
+    }
+}
+
+/// How a worker is called, but for its shard.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WorkerCall {
+    /// The program's file on this machine. In a container's image it is the entry point.
+    pub program: PathBuf,
+    /// What it is called with: `shard --run <uri> ...`.
+    pub arguments: Vec<String>,
+}
+
+/// Why a shard ended badly, as its scheduler says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reason {
+    /// The shard.
+    pub shard: u32,
+    /// What the scheduler calls its job.
+    pub job: String,
+    /// The scheduler's word for how it ended.
+    pub state: String,
+    /// Why.
+    pub reason: String,
+    /// What shows its log.
+    pub logs: Option<String>,
 }
 
 /// An engine could not do what was asked.

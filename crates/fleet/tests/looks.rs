@@ -88,6 +88,10 @@ impl Engine for Ending {
         Ok(())
     }
 
+    async fn start_driver(&mut self, _: &[String]) -> Result<String, EngineError> {
+        unreachable!("this is the driver's own engine")
+    }
+
     async fn at_work(&mut self) -> Result<BTreeSet<u32>, EngineError> {
         if self.starts > 0 {
             finish(&self.run).await;

@@ -255,6 +255,10 @@ impl Engine for InProcess {
         Ok(())
     }
 
+    async fn start_driver(&mut self, _: &[String]) -> Result<String, EngineError> {
+        unreachable!("this is the driver's own engine")
+    }
+
     async fn at_work(&mut self) -> Result<BTreeSet<u32>, EngineError> {
         Ok(self.shared.at_work.lock().unwrap().clone())
     }

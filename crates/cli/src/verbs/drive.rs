@@ -1,12 +1,13 @@
 //! `drive`: applies a run's policy on this machine until nothing more is to be done, and reduces.
 
-use std::ffi::OsString;
+use std::time::Duration;
 
 use croupier_fleet::driver::{DriveError, Driven, Step, drive as drive_run};
-use croupier_fleet::engine::{Engine, Local};
+use croupier_fleet::engine::Engine;
 use croupier_fleet::tracker;
 use croupier_run::{ReduceOptions, Standing, StoredRun, Survey};
 
+use crate::engines::worker_call;
 use crate::exit::Exit;
 use crate::flags::DriveVerb;
 use crate::kind::Kind;
@@ -14,21 +15,28 @@ use crate::setup::check_run;
 use crate::verbs::reduce::print_summary;
 use crate::verbs::retry::this_build;
 use crate::worker::told_to_stop;
-use crate::{CliError, environment, run_uri, show, supervise, tracking};
+use crate::{CliError, run_uri, show, tracking};
 
 pub(crate) async fn drive(kind: &dyn Kind, flags: &DriveVerb) -> Result<Exit, CliError> {
     let mut run = run_uri::open_run(&flags.run).await?;
     check_run(kind, &run)?;
     prepare_tracker(flags, &run).await?;
-    let program = environment::executable().map_err(|error| CliError::System {
-        what: "this program's own file can't be found",
-        error,
-    })?;
-    let always = vec![(supervise::ALWAYS.into(), "1".into())];
-    let mut engine = Local::new(program, worker_arguments(&run, flags), always, flags.jobs);
+    let call = worker_call(&run, &flags.work, &flags.claim, &flags.run.store)?;
+    let mut engine = flags.engine.open(&run, call).await?;
+    drive_on(kind, &mut run, &mut *engine, flags.every, flags.show.json).await
+}
+
+/// Drives `run` to its end on `engine`, and prints its result.
+pub(super) async fn drive_on(
+    kind: &dyn Kind,
+    run: &mut StoredRun,
+    engine: &mut dyn Engine,
+    every: Duration,
+    json: bool,
+) -> Result<Exit, CliError> {
     let build = this_build()?;
     let driven = tokio::select! {
-        driven = drive_run(&mut run, &mut engine, &build, flags.every, &tell) => driven,
+        driven = drive_run(run, engine, &build, every, &tell) => driven,
         Some(()) = told_to_stop() => {
             eprintln!("stopping: workers publish what they have; `drive` goes on with it");
             engine.cancel().await?;
@@ -47,7 +55,7 @@ pub(crate) async fn drive(kind: &dyn Kind, flags: &DriveVerb) -> Result<Exit, Cl
         eprintln!("the run is stopped: {}", order.reason);
     }
     let options = ReduceOptions::default();
-    let mut reduced = kind.reduce(&run, &options).await?;
+    let mut reduced = kind.reduce(run, &options).await?;
     let missing = &reduced.report.shards.missing;
     if is_done && !missing.is_empty() {
         // Done by the names of partials, which were found damaged now that they were read.
@@ -56,9 +64,9 @@ pub(crate) async fn drive(kind: &dyn Kind, flags: &DriveVerb) -> Result<Exit, Cl
         while !engine.at_work().await?.is_empty() {
             engine.changed().await;
         }
-        reduced = kind.reduce(&run, &options).await?;
+        reduced = kind.reduce(run, &options).await?;
     }
-    print_summary(&reduced, &run, flags.show.json)
+    print_summary(&reduced, run, json)
 }
 
 /// Makes its table where that is asked for, and tells it what is done, which it may have lost.
@@ -85,37 +93,6 @@ async fn prepare_tracker(flags: &DriveVerb, run: &StoredRun) -> Result<(), CliEr
         Err(error) => return Err(error.into()),
     }
     Ok(())
-}
-
-/// What every worker is called with, but for its shard.
-fn worker_arguments(run: &StoredRun, flags: &DriveVerb) -> Vec<OsString> {
-    let mut arguments: Vec<String> = ["shard", "--no-progress", "--run"]
-        .map(str::to_owned)
-        .into();
-    arguments.push(run.uri());
-    let mut say = |flag: &str, value: String| arguments.extend([flag.to_owned(), value]);
-    say(
-        "--checkpoint",
-        format!("{}ms", flags.work.checkpoint.as_millis()),
-    );
-    say(
-        "--store-timeout",
-        format!("{}ms", flags.run.store.store_timeout.as_millis()),
-    );
-    if let Some(threads) = flags.work.threads {
-        say("--threads", threads.to_string());
-    }
-    if let Some(deadline) = flags.work.deadline {
-        say("--deadline", format!("{}ms", deadline.as_millis()));
-    }
-    if let Some(tracker) = &flags.claim.tracker.tracker {
-        say("--tracker", tracker.clone());
-        say("--max-attempts", flags.claim.max_attempts.to_string());
-    }
-    if flags.work.allow_other_build {
-        arguments.push("--allow-other-build".to_owned());
-    }
-    arguments.into_iter().map(OsString::from).collect()
 }
 
 /// Says what is done, with the reasons.

@@ -1,19 +1,25 @@
 //! `run`: plans, executes, reduces and prints, on this machine.
 
 use std::ffi::OsString;
+use std::time::Duration;
 
 use clap::ArgMatches;
 use croupier_fleet::index;
 use croupier_run::ReduceOptions;
 
+use crate::engines::worker_call;
 use crate::exit::Exit;
 use crate::flags::RunVerb;
 use crate::kind::Kind;
 use crate::setup::from_flags;
+use crate::verbs::drive::drive_on;
 use crate::verbs::plan::place;
 use crate::verbs::reduce::print_reduced;
 use crate::worker::Worker;
 use crate::{CliError, environment};
+
+/// How often a run on an engine is looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(10);
 
 pub(crate) async fn run(
     kind: &dyn Kind,
@@ -32,12 +38,17 @@ pub(crate) async fn run(
     }
     let planned = from_flags(kind, matches, &flags.plan, &flags.store).await?;
     let worker = Worker::new(&flags.work, None)?;
-    let (run, is_new) = place(&planned, &flags.store).await?;
+    let (mut run, is_new) = place(&planned, &flags.store).await?;
     if planned.seed_was_drawn {
         eprintln!("seed {}", planned.plan.identity.seed);
     }
     if !is_new {
         eprintln!("run {} is there already: going on with it", run.uri());
+    }
+    if flags.engine.on.is_some() {
+        let call = worker_call(&run, &flags.work, &flags.claim, &flags.store)?;
+        let mut engine = flags.engine.open(&run, call).await?;
+        return drive_on(kind, &mut run, &mut *engine, LOOK_EVERY, flags.show.json).await;
     }
     worker.say_threads();
     let failures = worker

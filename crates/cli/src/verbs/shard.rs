@@ -69,7 +69,7 @@ pub(crate) async fn shard(
             (run, planned.kernel)
         }
     };
-    let shard = chosen.in_run(&run, flags.round).await?;
+    let shard = chosen.in_run(&run, flags).await?;
     worker.say_threads();
     let is_stopped = || worker.is_stopped();
     let tracking = Tracking::begin(&flags.claim, &run, shard, worker.attempt(), is_stopped).await?;
@@ -123,13 +123,18 @@ enum Chosen {
 
 impl Chosen {
     /// The shard it means in `run`, which has it.
-    async fn in_run(self, run: &StoredRun, round: Option<u32>) -> Result<u32, CliError> {
-        let shard = match (self, round) {
-            (Self::Shard(shard), _) => shard,
-            (Self::Index(index), Some(round)) => run.round(round).await?.shard(index)?,
-            (Self::Index(index), None) => u32::try_from(index).map_err(|_| {
-                CliError::Usage(format!("index {index}: no run has so many shards"))
-            })?,
+    async fn in_run(self, run: &StoredRun, flags: &ShardVerb) -> Result<u32, CliError> {
+        let shard = match self {
+            Self::Shard(shard) => shard,
+            Self::Index(index) => {
+                let index = index.saturating_add(flags.index_offset.into());
+                match flags.round {
+                    Some(round) => run.round(round).await?.shard(index)?,
+                    None => u32::try_from(index).map_err(|_| {
+                        CliError::Usage(format!("index {index}: no run has so many shards"))
+                    })?,
+                }
+            }
         };
         run.segment_of(shard)?;
         Ok(shard)
@@ -167,7 +172,7 @@ pub(crate) async fn target(
     let run = flags.run.as_deref().or(flags.plan.name.as_deref());
     let run = run.ok_or_else(|| CliError::Usage("no run".to_owned()))?;
     let run = run_uri::open_named(run, &flags.store).await?;
-    let shard = which(matches, flags)?.0.in_run(&run, flags.round).await?;
+    let shard = which(matches, flags)?.0.in_run(&run, flags).await?;
     Ok((run, shard))
 }
 
@@ -176,7 +181,7 @@ fn on_command_line(matches: &ArgMatches, id: &str) -> bool {
 }
 
 /// With `--run` everything about the run comes from there, and a flag that says otherwise is a mistake.
-fn refuse_parameters(kind: &dyn Kind, matches: &ArgMatches) -> Result<(), CliError> {
+pub(super) fn refuse_parameters(kind: &dyn Kind, matches: &ArgMatches) -> Result<(), CliError> {
     let kernel = kind.augment(clap::Command::new("kernel"));
     let parameters = kernel
         .get_arguments()

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use croupier_fleet::engine::Reason;
 use croupier_fleet::tracker::State;
 use croupier_run::{Cause, Standing, StoredRun, Survey};
 use serde::Serialize;
@@ -34,6 +35,17 @@ struct StatusReport {
     causes: Vec<Cause>,
     /// What the tracker says: a state, with the class of a failure, and how many shards; null where none was asked.
     tracked: Option<BTreeMap<String, usize>>,
+    /// What the scheduler says of shards that ended badly; null where no engine was named.
+    reasons: Option<Vec<ReasonReport>>,
+}
+
+#[derive(Serialize)]
+struct ReasonReport {
+    shard: u32,
+    job: String,
+    state: String,
+    reason: String,
+    logs: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -42,6 +54,8 @@ struct Counts<N> {
     done: N,
 }
 
+/// So many of a scheduler's reasons are for people.
+const MOST_REASONS: usize = 10;
 const WATCH_EVERY: Duration = Duration::from_secs(2);
 
 pub(crate) async fn status(flags: &StatusVerb) -> Result<Exit, CliError> {
@@ -49,7 +63,12 @@ pub(crate) async fn status(flags: &StatusVerb) -> Result<Exit, CliError> {
     loop {
         let survey = run.survey().await?;
         let tracked = tracked(flags, &run).await?;
-        show::print(flags.show.json, &report(&run, &survey, tracked), text)?;
+        let reasons = reasons(flags, &run).await?;
+        show::print(
+            flags.show.json,
+            &report(&run, &survey, tracked, reasons),
+            text,
+        )?;
         let goes_on = !survey.is_done()
             && survey.count(Standing::Running) + survey.count(Standing::Waiting) > 0;
         if !flags.watch || !goes_on {
@@ -58,6 +77,25 @@ pub(crate) async fn status(flags: &StatusVerb) -> Result<Exit, CliError> {
         tokio::time::sleep(WATCH_EVERY).await;
         run.refresh().await?;
     }
+}
+
+/// What the engine says, where one is named.
+async fn reasons(
+    flags: &StatusVerb,
+    run: &StoredRun,
+) -> Result<Option<Vec<ReasonReport>>, CliError> {
+    if flags.engine.on.is_none() {
+        return Ok(None);
+    }
+    let reasons = flags.engine.of(run).await?.reasons().await?;
+    let report = |reason: Reason| ReasonReport {
+        shard: reason.shard,
+        job: reason.job,
+        state: reason.state,
+        reason: reason.reason,
+        logs: reason.logs,
+    };
+    Ok(Some(reasons.into_iter().map(report).collect()))
 }
 
 /// What the tracker says, where one is asked for.
@@ -93,6 +131,7 @@ fn report(
     run: &StoredRun,
     survey: &Survey,
     tracked: Option<BTreeMap<String, usize>>,
+    reasons: Option<Vec<ReasonReport>>,
 ) -> StatusReport {
     let identity = &run.manifest.identity;
     let is_without = |with_blocks: bool| {
@@ -135,6 +174,7 @@ fn report(
         stopped: survey.stop_order.as_ref().map(|order| order.reason.clone()),
         causes: survey.causes(),
         tracked,
+        reasons,
     }
 }
 
@@ -176,6 +216,22 @@ fn text(report: &StatusReport) -> String {
     }
     for (state, shards) in report.tracked.iter().flatten() {
         text.push_str(&format!("\ntracker {shards} {state}"));
+    }
+    let reasons = report.reasons.as_deref().unwrap_or_default();
+    for reason in reasons.iter().take(MOST_REASONS) {
+        text.push_str(&format!(
+            "\nshard {} ({}) {}: {}",
+            reason.shard, reason.job, reason.state, reason.reason
+        ));
+        if let Some(logs) = &reason.logs {
+            text.push_str(&format!("\n        {logs}"));
+        }
+    }
+    if reasons.len() > MOST_REASONS {
+        text.push_str(&format!(
+            "\nand {} more: --json has them all",
+            reasons.len() - MOST_REASONS
+        ));
     }
     if let Some(reason) = &report.stopped {
         text.push_str(&format!("\nstopped {reason}"));

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
+use std::fs::File;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,14 +11,14 @@ use async_trait::async_trait;
 use tokio::process::{Child, Command};
 use tokio::sync::{Notify, Semaphore, watch};
 
-use super::{Engine, EngineError};
+use super::{Engine, EngineError, WorkerCall};
 
 /// Runs `<program> <arguments> --shard N` for each shard, so many at a time.
 #[derive(Debug)]
 pub struct Local {
-    program: PathBuf,
-    arguments: Vec<OsString>,
+    call: WorkerCall,
     environment: Vec<(OsString, OsString)>,
+    driver_log: PathBuf,
     slots: Arc<Semaphore>,
     shared: Arc<Shared>,
     cancel: watch::Sender<bool>,
@@ -37,17 +38,18 @@ impl Shared {
 }
 
 impl Local {
-    /// At rest. `jobs` processes run at a time, with `environment` beside what this process has.
+    /// At rest. `jobs` processes run at a time, with `environment` beside what this process has; what a driver says
+    /// is appended to `driver_log`.
     pub fn new(
-        program: PathBuf,
-        arguments: Vec<OsString>,
+        call: WorkerCall,
         environment: Vec<(OsString, OsString)>,
         jobs: u32,
+        driver_log: PathBuf,
     ) -> Self {
         Self {
-            program,
-            arguments,
+            call,
             environment,
+            driver_log,
             slots: Arc::new(Semaphore::new(jobs.max(1) as usize)),
             shared: Arc::default(),
             cancel: watch::Sender::new(false),
@@ -55,9 +57,9 @@ impl Local {
     }
 
     fn command(&self, shard: u32) -> Command {
-        let mut command = Command::new(&self.program);
+        let mut command = Command::new(&self.call.program);
         command
-            .args(&self.arguments)
+            .args(&self.call.arguments)
             .arg("--shard")
             .arg(shard.to_string())
             .stdin(Stdio::null())
@@ -98,6 +100,41 @@ impl Engine for Local {
 
     async fn changed(&mut self) {
         self.shared.ended.notified().await;
+    }
+
+    fn needs_driver(&self) -> bool {
+        true
+    }
+
+    /// A process of its own group, so that the end of a terminal or of this process does not reach it.
+    async fn start_driver(&mut self, arguments: &[String]) -> Result<String, EngineError> {
+        let failed = |error: std::io::Error| EngineError {
+            engine: "local",
+            what: format!(
+                "starting a driver that logs to {}",
+                self.driver_log.display()
+            ),
+            reason: error.to_string(),
+        };
+        let log = File::options()
+            .append(true)
+            .create(true)
+            .open(&self.driver_log)
+            .map_err(failed)?;
+        let mut command = std::process::Command::new(&self.call.program);
+        command
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().map_err(failed)?)
+            .stderr(log);
+        #[cfg(unix)]
+        std::os::unix::process::CommandExt::process_group(&mut command, 0);
+        let driver = command.spawn().map_err(failed)?;
+        Ok(format!(
+            "process {}, log {}",
+            driver.id(),
+            self.driver_log.display()
+        ))
     }
 }
 

@@ -175,6 +175,10 @@ impl Engine for InProcess<'_, '_> {
         Ok(())
     }
 
+    async fn start_driver(&mut self, _: &[String]) -> Result<String, EngineError> {
+        unreachable!("this is the driver's own engine")
+    }
+
     async fn at_work(&mut self) -> Result<BTreeSet<u32>, EngineError> {
         let driver = Some(self.world.driver);
         let ours = self

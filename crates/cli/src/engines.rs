@@ -1,0 +1,141 @@
+//! What `--on` names: the engines, each with flags of its own.
+//!
+//! (Plain comments on the groups: clap would take documentation for the verb's help.)
+
+mod local;
+
+use std::ffi::OsStr;
+
+use clap::{ArgMatches, Args, Command, ValueEnum};
+use croupier_fleet::engine::{Engine, WorkerCall};
+use croupier_run::StoredRun;
+
+use crate::flags::{ClaimFlags, StoreFlags, WorkFlags};
+use crate::{CliError, environment};
+
+pub(crate) use local::LocalFlags;
+
+/// An engine's name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum EngineName {
+    /// Processes of this machine
+    Local,
+}
+
+impl EngineName {
+    /// As `--on` spells it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Local => "local",
+        }
+    }
+}
+
+// Where shards run.
+#[derive(Args, Clone, Debug)]
+#[group(skip)]
+pub(crate) struct EngineFlags {
+    /// What starts shards [default: local]
+    #[arg(long, value_name = "ENGINE", help_heading = "Engine")]
+    pub(crate) on: Option<EngineName>,
+    #[command(flatten)]
+    pub(crate) local: LocalFlags,
+}
+
+impl EngineFlags {
+    pub(crate) fn name(&self) -> EngineName {
+        self.on.unwrap_or(EngineName::Local)
+    }
+
+    /// The engine for `run`, whose workers are called by `call`.
+    pub(crate) async fn open(
+        &self,
+        run: &StoredRun,
+        call: WorkerCall,
+    ) -> Result<Box<dyn Engine>, CliError> {
+        match self.name() {
+            EngineName::Local => Ok(Box::new(local::open(&self.local, run, call))),
+        }
+    }
+
+    /// The engine for looking at `run`, or ending it: it starts nothing.
+    pub(crate) async fn of(&self, run: &StoredRun) -> Result<Box<dyn Engine>, CliError> {
+        let call = WorkerCall {
+            program: environment::executable().map_err(no_executable)?,
+            arguments: Vec::new(),
+        };
+        self.open(run, call).await
+    }
+}
+
+/// How the workers of `run` are called, but for their shard.
+pub(crate) fn worker_call(
+    run: &StoredRun,
+    work: &WorkFlags,
+    claim: &ClaimFlags,
+    store: &StoreFlags,
+) -> Result<WorkerCall, CliError> {
+    let mut arguments: Vec<String> = ["shard", "--no-progress", "--run"]
+        .map(str::to_owned)
+        .into();
+    arguments.push(run.uri());
+    let mut say = |flag: &str, value: String| arguments.extend([flag.to_owned(), value]);
+    say("--checkpoint", milliseconds(work.checkpoint));
+    say("--store-timeout", milliseconds(store.store_timeout));
+    if let Some(threads) = work.threads {
+        say("--threads", threads.to_string());
+    }
+    if let Some(deadline) = work.deadline {
+        say("--deadline", milliseconds(deadline));
+    }
+    if let Some(tracker) = &claim.tracker.tracker {
+        say("--tracker", tracker.clone());
+        say("--max-attempts", claim.max_attempts.to_string());
+    }
+    if work.allow_other_build {
+        arguments.push("--allow-other-build".to_owned());
+    }
+    let program = environment::executable().map_err(no_executable)?;
+    Ok(WorkerCall { program, arguments })
+}
+
+/// The call of a driver of `run`, on the engine and with the flags that this call was given.
+pub(crate) fn driver_arguments(run: &StoredRun, matches: &ArgMatches) -> Vec<String> {
+    let mut arguments = vec!["drive".to_owned(), "--run".to_owned(), run.uri()];
+    let groups = Command::new("driver");
+    let groups = EngineFlags::augment_args(groups);
+    let groups = ClaimFlags::augment_args(WorkFlags::augment_args(groups));
+    for argument in groups.get_arguments() {
+        let id = argument.get_id().as_str();
+        let values: Vec<&OsStr> = matches.get_raw(id).into_iter().flatten().collect();
+        // What a target says looks like a default, and is not the driver's.
+        let is_said = values != argument.get_default_values();
+        let Some(long) = argument.get_long().filter(|_| is_said) else {
+            continue;
+        };
+        if !argument.get_action().takes_values() {
+            if matches.get_flag(id) {
+                arguments.push(format!("--{long}"));
+            }
+            continue;
+        }
+        let values = values.into_iter();
+        arguments.extend(values.flat_map(|value| [format!("--{long}"), text(value)]));
+    }
+    arguments
+}
+
+fn no_executable(error: std::io::Error) -> CliError {
+    CliError::System {
+        what: "this program's own file can't be found",
+        error,
+    }
+}
+
+fn text(value: &OsStr) -> String {
+    value.to_string_lossy().into_owned()
+}
+
+fn milliseconds(time: std::time::Duration) -> String {
+    format!("{}ms", time.as_millis())
+}

@@ -1,0 +1,117 @@
+//! `launch`: plans, starts the shards where they are to run, leaves a driver there, and returns.
+
+use clap::ArgMatches;
+use croupier_run::{Standing, StoredRun};
+use serde::Serialize;
+
+use crate::engines::{driver_arguments, worker_call};
+use crate::exit::Exit;
+use crate::flags::LaunchVerb;
+use crate::kind::Kind;
+use crate::setup::{check_run, from_flags};
+use crate::verbs::plan::place;
+use crate::verbs::shard::refuse_parameters;
+use crate::{CliError, environment, run_uri, show};
+
+#[derive(Serialize)]
+struct Launched {
+    run: String,
+    engine: &'static str,
+    /// The shards that were started by this call; a driver starts the others.
+    started: Vec<u32>,
+    /// The shards that are at work.
+    at_work: usize,
+    /// What the driver is called where it runs.
+    driver: Option<String>,
+    /// What applies the policy where no driver was left.
+    drive: String,
+}
+
+pub(crate) async fn launch(
+    kind: &dyn Kind,
+    matches: &ArgMatches,
+    flags: &LaunchVerb,
+) -> Result<Exit, CliError> {
+    let run = open_or_plan(kind, matches, flags).await?;
+    let call = worker_call(&run, &flags.work, &flags.claim, &flags.store)?;
+    let mut engine = flags.engine.open(&run, call).await?;
+    let driver_arguments = driver_arguments(&run, matches);
+    if engine.needs_driver() && flags.no_driver {
+        return Err(CliError::Usage(format!(
+            "--no-driver: with --on {} only a driver starts shards; use `drive`",
+            flags.engine.name().name()
+        )));
+    }
+    let mut started = Vec::new();
+    if !engine.needs_driver() {
+        started = waiting(&run).await?;
+        let at_work = engine.at_work().await?;
+        started.retain(|shard| !at_work.contains(shard));
+        if !started.is_empty() {
+            engine.start(&started, None).await?;
+        }
+    }
+    let driver = match flags.no_driver {
+        true => None,
+        false => Some(engine.start_driver(&driver_arguments).await?),
+    };
+    let report = Launched {
+        run: run.uri(),
+        engine: flags.engine.name().name(),
+        at_work: engine.at_work().await?.len(),
+        started,
+        driver,
+        drive: format!("{} {}", environment::program(), driver_arguments.join(" ")),
+    };
+    show::print(flags.show.json, &report, text)?;
+    Ok(Exit::Done)
+}
+
+/// The run that `--run` names, or the one that the flags plan.
+async fn open_or_plan(
+    kind: &dyn Kind,
+    matches: &ArgMatches,
+    flags: &LaunchVerb,
+) -> Result<StoredRun, CliError> {
+    if let Some(run) = &flags.run {
+        refuse_parameters(kind, matches)?;
+        let run = run_uri::open_named(run, &flags.store).await?;
+        check_run(kind, &run)?;
+        run.resume().await?;
+        return Ok(run);
+    }
+    let planned = from_flags(kind, matches, &flags.plan, &flags.store).await?;
+    let (run, _) = place(&planned, &flags.store).await?;
+    if planned.seed_was_drawn {
+        eprintln!("seed {}", planned.plan.identity.seed);
+    }
+    Ok(run)
+}
+
+/// The shards that nobody has started.
+async fn waiting(run: &StoredRun) -> Result<Vec<u32>, CliError> {
+    let survey = run.survey().await?;
+    let waiting = survey.shards.iter();
+    let waiting = waiting.filter(|shard| shard.standing == Standing::Waiting);
+    Ok(waiting.map(|shard| shard.shard).collect())
+}
+
+fn text(report: &Launched) -> String {
+    let program = environment::program();
+    let uri = &report.run;
+    let mut text = format!("run     {uri}\nengine  {}\n", report.engine);
+    if report.at_work > 0 {
+        text.push_str(&format!("at work {} shards\n", report.at_work));
+    }
+    text.push_str(&match &report.driver {
+        Some(driver) => format!("driver  {driver}\n"),
+        None => format!(
+            "no driver: nothing repeats what fails, nor reduces, until you call\n  {}\n",
+            report.drive
+        ),
+    });
+    text.push_str(&format!(
+        "look at it, or wait for its result:\n  {program} status --run {uri}\n  {program} wait --run {uri}"
+    ));
+    text
+}
