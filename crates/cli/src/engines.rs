@@ -57,6 +57,13 @@ impl EngineFlags {
         self.on.unwrap_or(EngineName::Local)
     }
 
+    /// How many threads a shard is given, where the engine's flags say so.
+    pub(crate) fn threads(&self) -> Option<u64> {
+        match self.name() {
+            EngineName::Local => None,
+        }
+    }
+
     /// The engine for `run`, whose workers are called by `call`.
     pub(crate) async fn open(
         &self,

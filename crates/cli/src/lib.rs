@@ -18,6 +18,7 @@ mod grammar;
 mod kind;
 pub mod number;
 pub mod parameters;
+mod pilot;
 mod program;
 mod progress;
 mod run_uri;
