@@ -61,6 +61,7 @@ impl EngineFlags {
     pub(crate) fn threads(&self) -> Option<u64> {
         match self.name() {
             EngineName::Local => None,
+            EngineName::AwsBatch | EngineName::AwsBatchEach => self.batch.threads(),
         }
     }
 

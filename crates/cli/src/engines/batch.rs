@@ -60,6 +60,13 @@ pub(crate) struct BatchFlags {
     pub(crate) submit_rate: u32,
 }
 
+impl BatchFlags {
+    /// How many threads a shard is given.
+    pub(crate) fn threads(&self) -> Option<u64> {
+        self.vcpus.map(|vcpus| vcpus.ceil() as u64)
+    }
+}
+
 /// The engine; `each` has every shard as a job of its own.
 #[cfg(feature = "aws")]
 pub(crate) async fn open(
