@@ -2,6 +2,7 @@
 //!
 //! (Plain comments on the groups: clap would take documentation for the verb's help.)
 
+mod batch;
 mod local;
 
 use std::ffi::OsStr;
@@ -13,6 +14,7 @@ use croupier_run::StoredRun;
 use crate::flags::{ClaimFlags, StoreFlags, WorkFlags};
 use crate::{CliError, environment};
 
+pub(crate) use batch::BatchFlags;
 pub(crate) use local::LocalFlags;
 
 /// An engine's name.
@@ -20,6 +22,10 @@ pub(crate) use local::LocalFlags;
 pub(crate) enum EngineName {
     /// Processes of this machine
     Local,
+    /// Array jobs of AWS Batch
+    AwsBatch,
+    /// Jobs of AWS Batch, one for each shard
+    AwsBatchEach,
 }
 
 impl EngineName {
@@ -27,6 +33,8 @@ impl EngineName {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Local => "local",
+            Self::AwsBatch => "aws-batch",
+            Self::AwsBatchEach => "aws-batch-each",
         }
     }
 }
@@ -40,6 +48,8 @@ pub(crate) struct EngineFlags {
     pub(crate) on: Option<EngineName>,
     #[command(flatten)]
     pub(crate) local: LocalFlags,
+    #[command(flatten)]
+    pub(crate) batch: BatchFlags,
 }
 
 impl EngineFlags {
@@ -51,6 +61,7 @@ impl EngineFlags {
     pub(crate) fn threads(&self) -> Option<u64> {
         match self.name() {
             EngineName::Local => None,
+            EngineName::AwsBatch | EngineName::AwsBatchEach => self.batch.threads(),
         }
     }
 
@@ -62,6 +73,8 @@ impl EngineFlags {
     ) -> Result<Box<dyn Engine>, CliError> {
         match self.name() {
             EngineName::Local => Ok(Box::new(local::open(&self.local, run, call))),
+            EngineName::AwsBatch => batch::open(&self.batch, run, call, false).await,
+            EngineName::AwsBatchEach => batch::open(&self.batch, run, call, true).await,
         }
     }
 
