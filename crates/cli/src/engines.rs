@@ -3,6 +3,7 @@
 //! (Plain comments on the groups: clap would take documentation for the verb's help.)
 
 mod local;
+mod slurm;
 
 use std::ffi::OsString;
 
@@ -15,12 +16,15 @@ use crate::flags::{ClaimFlags, StoreFlags, WorkFlags};
 use crate::{CliError, environment};
 
 pub(crate) use local::LocalFlags;
+pub(crate) use slurm::SlurmFlags;
 
 /// An engine's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum EngineName {
     /// Processes of this machine
     Local,
+    /// Job arrays of Slurm
+    Slurm,
 }
 
 impl EngineName {
@@ -28,6 +32,7 @@ impl EngineName {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Local => "local",
+            Self::Slurm => "slurm",
         }
     }
 }
@@ -41,6 +46,8 @@ pub(crate) struct EngineFlags {
     pub(crate) on: Option<EngineName>,
     #[command(flatten)]
     pub(crate) local: LocalFlags,
+    #[command(flatten)]
+    pub(crate) slurm: SlurmFlags,
 }
 
 impl EngineFlags {
@@ -56,6 +63,7 @@ impl EngineFlags {
     ) -> Result<Box<dyn Engine>, CliError> {
         match self.name() {
             EngineName::Local => Ok(Box::new(local::open(&self.local, run, call))),
+            EngineName::Slurm => Ok(Box::new(slurm::open(&self.slurm, run, call))),
         }
     }
 

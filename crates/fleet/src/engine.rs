@@ -2,6 +2,7 @@
 
 mod local;
 mod part;
+mod slurm;
 
 use std::collections::BTreeSet;
 use std::fmt::Debug;
@@ -11,6 +12,7 @@ use async_trait::async_trait;
 
 pub use local::Local;
 pub use part::{NoPart, Part, parts};
+pub use slurm::{NoWalltime, Slurm, SlurmOptions, Walltime};
 
 /// Starts shards of one run somewhere, and knows which of them are still at work.
 ///
