@@ -14,8 +14,11 @@ import boto3
 from moto.dynamodb.responses import DynamoHandler
 
 from programs import expect, report, run, start
+from weather import weather
 
 TABLE = "croupier-tracker"
+# Of the campaign.
+SHARDS = 64
 # The longest name that a run may have.
 RUN_BYTES = 480
 # What one write request unit covers.
@@ -114,8 +117,15 @@ def check_driven(folder, endpoint):
     run(folder, aws, doomed, *drive[:-1], "dynamodb://nowhere", exit_code=2)
 
 
-def check_campaign(folder, endpoint, seconds=15, seed=7):
-    """Workers that claim their shards in a table are killed at random; then the run is driven to its end."""
+def check_campaign(folder, endpoint, seconds=20, seed=7):
+    """Workers that claim their shards in a table are killed at random, and much of what they ask of it goes astray;
+    then the run is driven to its end."""
+    with weather(endpoint, seed) as (proxy, met):
+        campaign(folder, proxy, seconds, seed)
+    expect(f"every fault was met: {met}", all(met[fault] > 0 for fault in met if fault != "black hole"), True)
+
+
+def campaign(folder, endpoint, seconds, seed):
     aws = {
         "AWS_ENDPOINT_URL_DYNAMODB": endpoint,
         "AWS_ACCESS_KEY_ID": "any",
@@ -126,10 +136,10 @@ def check_campaign(folder, endpoint, seconds=15, seed=7):
     doomed = "../doomed"
     samples = ["--samples", 25600, "--seed", 7]
     quiet = report(folder, {}, doomed, "run", *samples, "--name", "quiet-campaign")
-    plan = [*samples, "--shards", 16, "--name", "campaign", "--policy", "retry=9"]
+    plan = [*samples, "--shards", SHARDS, "--name", "campaign", "--policy", "retry=9"]
     run(folder, {}, doomed, "plan", *plan)
     tracker = ["--tracker", "dynamodb://campaign", "--max-attempts", 1000, "--threads", 1]
-    drive = ["drive", "--run", "campaign", "--every", "200ms", "--jobs", 4, *tracker, "--create-table"]
+    drive = ["drive", "--run", "campaign", "--every", "200ms", "--jobs", 8, *tracker, "--create-table"]
     # Makes the table, and nothing else: the run is stopped.
     run(folder, {}, doomed, "cancel", "--run", "campaign")
     run(folder, aws, doomed, *drive, exit_code=3)
@@ -140,9 +150,9 @@ def check_campaign(folder, endpoint, seconds=15, seed=7):
     workers, ends = [], collections.Counter()
     until = time.monotonic() + seconds
     while time.monotonic() < until:
-        while len(workers) < 6:
+        while len(workers) < 16:
             # Never two at once on one shard: the second would wait for the first one's lease.
-            free = sorted(set(range(16)) - {shard for shard, _ in workers})
+            free = sorted(set(range(SHARDS)) - {shard for shard, _ in workers})
             shard = draw.choice(free)
             words = ["shard", "--run", "campaign", "--shard", shard, "--checkpoint", "200ms", *tracker]
             workers.append((shard, start(folder, slow, doomed, *words)))
@@ -166,7 +176,7 @@ def check_campaign(folder, endpoint, seconds=15, seed=7):
     expect("digest", driven["digest"], quiet["digest"])
     expect("samples", driven["samples"]["done"], 25600)
     status = report(folder, aws, doomed, "status", "--run", "campaign", *tracker[:2])
-    expect("status", status["tracked"], {"done": 16})
+    expect("status", status["tracked"], {"done": SHARDS})
 
 
 @contextmanager

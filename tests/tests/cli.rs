@@ -4,6 +4,7 @@ mod cli {
     mod bad_input;
     mod exits;
     mod failing;
+    mod forecast;
     mod index;
     mod json;
     mod parameters;

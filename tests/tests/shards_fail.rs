@@ -3,6 +3,7 @@
 mod shards_fail {
     mod at_most_once;
     mod drive;
+    mod launch;
     mod missingness;
     mod stop;
     mod why;

@@ -5,9 +5,8 @@
 mod local;
 mod slurm;
 
-use std::ffi::OsString;
+use std::ffi::OsStr;
 
-use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, Command, ValueEnum};
 use croupier_fleet::engine::{Engine, WorkerCall};
 use croupier_run::StoredRun;
@@ -53,6 +52,13 @@ pub(crate) struct EngineFlags {
 impl EngineFlags {
     pub(crate) fn name(&self) -> EngineName {
         self.on.unwrap_or(EngineName::Local)
+    }
+
+    /// How many threads a shard is given, where the engine's flags say so.
+    pub(crate) fn threads(&self) -> Option<u64> {
+        match self.name() {
+            EngineName::Local => None,
+        }
     }
 
     /// The engine for `run`, whose workers are called by `call`.
@@ -116,10 +122,9 @@ pub(crate) fn driver_arguments(run: &StoredRun, matches: &ArgMatches) -> Vec<Str
     let groups = ClaimFlags::augment_args(WorkFlags::augment_args(groups));
     for argument in groups.get_arguments() {
         let id = argument.get_id().as_str();
-        let is_said = matches!(
-            matches.value_source(id),
-            Some(ValueSource::CommandLine | ValueSource::EnvVariable)
-        );
+        let values: Vec<&OsStr> = matches.get_raw(id).into_iter().flatten().collect();
+        // What a target says looks like a default, and is not the driver's.
+        let is_said = values != argument.get_default_values();
         let Some(long) = argument.get_long().filter(|_| is_said) else {
             continue;
         };
@@ -129,8 +134,8 @@ pub(crate) fn driver_arguments(run: &StoredRun, matches: &ArgMatches) -> Vec<Str
             }
             continue;
         }
-        let values = matches.get_raw(id).into_iter().flatten();
-        arguments.extend(values.flat_map(|value| [format!("--{long}"), text(value.to_owned())]));
+        let values = values.into_iter();
+        arguments.extend(values.flat_map(|value| [format!("--{long}"), text(value)]));
     }
     arguments
 }
@@ -142,7 +147,7 @@ fn no_executable(error: std::io::Error) -> CliError {
     }
 }
 
-fn text(value: OsString) -> String {
+fn text(value: &OsStr) -> String {
     value.to_string_lossy().into_owned()
 }
 

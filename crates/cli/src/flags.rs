@@ -121,6 +121,18 @@ pub(crate) struct ClaimFlags {
     pub(crate) max_attempts: u32,
 }
 
+// What a forecast is made for.
+#[derive(Args, Clone, Copy, Debug)]
+#[group(skip)]
+pub(crate) struct ForecastFlags {
+    /// How long a shard should take, where --shards does not say how many there are
+    #[arg(long, value_name = "TIME", default_value = "20m", value_parser = duration, help_heading = "Forecast")]
+    pub(crate) shard_time: Duration,
+    /// What a core costs for an hour, for a price
+    #[arg(long, value_name = "PRICE", value_parser = price, help_heading = "Forecast")]
+    pub(crate) price_per_vcpu_hour: Option<f64>,
+}
+
 // How results are shown.
 #[derive(Args, Clone, Copy, Debug)]
 #[group(skip)]
@@ -153,6 +165,14 @@ pub(crate) struct RunVerb {
 #[derive(Args, Clone, Debug)]
 #[group(skip)]
 pub(crate) struct PlanVerb {
+    /// Plan nothing: run a few blocks here, and say how many shards it should be and what they take
+    #[arg(long, help_heading = "Forecast")]
+    pub(crate) pilot: bool,
+    #[command(flatten)]
+    pub(crate) forecast: ForecastFlags,
+    /// How many threads a shard will have, for a forecast [default: those of this machine]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = "Forecast")]
+    pub(crate) threads: Option<u64>,
     #[command(flatten)]
     pub(crate) plan: PlanFlags,
     #[command(flatten)]
@@ -334,6 +354,11 @@ pub(crate) struct LaunchVerb {
     /// Leave no driver: what fails is not repeated, and nothing is reduced, until `drive` is called
     #[arg(long)]
     pub(crate) no_driver: bool,
+    /// Plan and start nothing: run a few blocks here, and say what all of it takes
+    #[arg(long, conflicts_with = "run", help_heading = "Forecast")]
+    pub(crate) dry_run: bool,
+    #[command(flatten)]
+    pub(crate) forecast: ForecastFlags,
     #[command(flatten)]
     pub(crate) engine: EngineFlags,
     #[command(flatten)]
@@ -436,6 +461,13 @@ fn policy(text: &str) -> Result<Policy, String> {
 fn failed_samples(text: &str) -> Result<FailedSamplesLimit, String> {
     text.parse()
         .map_err(|error: croupier_run::Error| error.to_string())
+}
+
+fn price(text: &str) -> Result<f64, String> {
+    text.parse()
+        .ok()
+        .filter(|price: &f64| price.is_finite() && *price >= 0.0)
+        .ok_or_else(|| "expected a price, such as 0.0125".to_owned())
 }
 
 fn level(text: &str) -> Result<f64, String> {

@@ -12,7 +12,7 @@ use crate::flags::{
 };
 use crate::kind::Kind;
 use crate::parameters::{find_collisions, set_environment_names};
-use crate::{CliError, environment};
+use crate::{CliError, environment, target};
 
 /// The command line's grammar. A `shard` of a run that is planned takes the parameters from the run,
 /// so none is required there.
@@ -122,7 +122,9 @@ pub(crate) fn command(kind: &dyn Kind, name: &str, arguments: &[OsString]) -> Co
         ))
         .subcommand_required(true)
         // The groups of flags bring no help of their own, but a kernel's documentation comes with it.
-        .subcommands(verbs.map(|(verb, about)| verb.about(about).long_about(None)))
+        .subcommands(
+            verbs.map(|(verb, about)| verb.arg(target::argument()).about(about).long_about(None)),
+        )
 }
 
 /// `run` with an engine is for those who know it: `launch --help` shows what engines take.
@@ -145,7 +147,7 @@ pub(crate) fn check_names(kind: &dyn Kind) -> Result<(), CliError> {
             "a kernel can't be called {name:?}: {reason}; give it another `const NAME`"
         ))
     })?;
-    let ours = LaunchVerb::augment_args(Command::new("ours"));
+    let ours = LaunchVerb::augment_args(Command::new("ours").arg(target::argument()));
     let ours = ShardVerb::augment_args(RunVerb::augment_args(ours));
     let ours = set_environment_names(ours);
     let kernels = set_environment_names(kind.augment(Command::new("kernel")));

@@ -21,7 +21,7 @@ use crate::parameters::{
     JsonFlags, JsonText, MOST_BYTES, ParametersError, leaf_of, parse, peek, set_environment_names,
 };
 use crate::supervise::supervise;
-use crate::{CliError, environment, show, verbs};
+use crate::{CliError, environment, show, target, verbs};
 
 /// The `main` of a program with the kernel `K`: every verb of the command line.
 pub fn main<K: Program>() -> ExitCode {
@@ -126,6 +126,16 @@ async fn parsed(
 ) -> Result<ArgMatches, CliError> {
     let command = set_environment_names(command(kind, name, arguments));
     let seen = peek(&command, arguments)?;
+    let (_, leaf) = leaf_of(&seen);
+    let named = leaf.try_get_one::<String>("target").ok().flatten();
+    let (command, seen) = match named {
+        Some(target) => {
+            let command = target::apply(command, kind, target)?;
+            let seen = peek(&command, arguments)?;
+            (command, seen)
+        }
+        None => (command, seen),
+    };
     let (verbs, leaf) = leaf_of(&seen);
     let takes_kwargs = matches!(verbs.as_slice(), ["run" | "plan" | "shard" | "launch"]);
     let uri = if takes_kwargs {

@@ -8,10 +8,11 @@ use crate::engines::{driver_arguments, worker_call};
 use crate::exit::Exit;
 use crate::flags::LaunchVerb;
 use crate::kind::Kind;
+use crate::pilot::Wanted;
 use crate::setup::{check_run, from_flags};
 use crate::verbs::plan::place;
 use crate::verbs::shard::refuse_parameters;
-use crate::{CliError, environment, run_uri, show};
+use crate::{CliError, environment, pilot, run_uri, show};
 
 #[derive(Serialize)]
 struct Launched {
@@ -32,6 +33,19 @@ pub(crate) async fn launch(
     matches: &ArgMatches,
     flags: &LaunchVerb,
 ) -> Result<Exit, CliError> {
+    if flags.dry_run {
+        let planned = from_flags(kind, matches, &flags.plan, &flags.store).await?;
+        let wanted = Wanted {
+            shards: flags.plan.shards,
+            shard_time: flags.forecast.shard_time,
+            threads: flags.work.threads.or(flags.engine.threads()),
+            checkpoint: flags.work.checkpoint,
+            price_per_vcpu_hour: flags.forecast.price_per_vcpu_hour,
+        };
+        let forecast = pilot::forecast(&planned, &wanted)?;
+        show::print(flags.show.json, &forecast, pilot::text)?;
+        return Ok(Exit::Done);
+    }
     let run = open_or_plan(kind, matches, flags).await?;
     let call = worker_call(&run, &flags.work, &flags.claim, &flags.store)?;
     let mut engine = flags.engine.open(&run, call).await?;

@@ -1,5 +1,7 @@
 //! `plan`: makes a run for shards to work on.
 
+use std::time::Duration;
+
 use clap::ArgMatches;
 use croupier_run::StoredRun;
 use serde::Serialize;
@@ -8,8 +10,12 @@ use crate::exit::Exit;
 use crate::flags::{PlanVerb, StoreFlags};
 use crate::kind::Kind;
 use crate::number::format_count;
+use crate::pilot::Wanted;
 use crate::setup::{Planned, from_flags};
-use crate::{CliError, run_uri, show};
+use crate::{CliError, pilot, run_uri, show};
+
+/// How often shards publish, where they are not told otherwise.
+const CHECKPOINT: Duration = Duration::from_secs(60);
 
 #[derive(Serialize)]
 struct PlanReport {
@@ -28,6 +34,18 @@ pub(crate) async fn plan(
     flags: &PlanVerb,
 ) -> Result<Exit, CliError> {
     let planned = from_flags(kind, matches, &flags.plan, &flags.store).await?;
+    if flags.pilot {
+        let wanted = Wanted {
+            shards: flags.plan.shards,
+            shard_time: flags.forecast.shard_time,
+            threads: flags.threads,
+            checkpoint: CHECKPOINT,
+            price_per_vcpu_hour: flags.forecast.price_per_vcpu_hour,
+        };
+        let forecast = pilot::forecast(&planned, &wanted)?;
+        show::print(flags.show.json, &forecast, pilot::text)?;
+        return Ok(Exit::Done);
+    }
     let (run, is_new) = place(&planned, &flags.store).await?;
     let length = run.manifest.identity.block_length;
     let report = PlanReport {
