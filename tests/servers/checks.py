@@ -14,6 +14,7 @@ from pathlib import Path
 
 from moto.server import ThreadedMotoServer
 
+import arrays
 import buckets
 import documents
 import image
@@ -27,6 +28,7 @@ import trackers
 SKIPS = os.environ.get("CROUPIER_TESTS_SKIPS")
 
 CEPH = Path(__file__).with_name("ceph")
+SLURM = Path(__file__).with_name("slurm")
 
 
 class Skipped(Exception):
@@ -97,6 +99,21 @@ def ceph(folder):
             os.kill(int(file.read_text()), signal.SIGKILL)
 
 
+def slurm(folder):
+    if os.geteuid() != 0 or not shutil.which("apt-get"):
+        raise Skipped("Slurm's packages are installed by apt as root")
+    cluster = folder / "slurm"
+    started = subprocess.run([SLURM, cluster, str(free_ports(7))])
+    try:
+        if started.returncode == 77:
+            raise Skipped("apt could not install Slurm's packages")
+        if started.returncode != 0:
+            raise RuntimeError(f"Slurm did not start: exit {started.returncode}")
+        arrays.check(folder, cluster / "slurm.conf")
+    finally:
+        arrays.stop(cluster)
+
+
 class moto:
     """moto's services in this process, on a port of its own."""
 
@@ -119,7 +136,20 @@ def free_port():
         return probe.getsockname()[1]
 
 
-CHECKS = [streams, profile, golden, arrow, readme, tracker, deploy, states, container, ceph]
+def free_ports(count):
+    """The first of so many ports in a row."""
+    while True:
+        first = free_port()
+        try:
+            for port in range(first, first + count):
+                with socket.socket() as probe:
+                    probe.bind(("127.0.0.1", port))
+            return first
+        except (OSError, OverflowError):
+            continue
+
+
+CHECKS = [streams, profile, golden, arrow, readme, tracker, deploy, states, container, ceph, slurm]
 
 
 def main(chosen):

@@ -4,6 +4,7 @@
 
 mod batch;
 mod local;
+mod slurm;
 
 use std::ffi::OsStr;
 
@@ -16,6 +17,7 @@ use crate::{CliError, environment};
 
 pub(crate) use batch::BatchFlags;
 pub(crate) use local::LocalFlags;
+pub(crate) use slurm::SlurmFlags;
 
 /// An engine's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -26,6 +28,8 @@ pub(crate) enum EngineName {
     AwsBatch,
     /// Jobs of AWS Batch, one for each shard
     AwsBatchEach,
+    /// Job arrays of Slurm
+    Slurm,
 }
 
 impl EngineName {
@@ -35,6 +39,7 @@ impl EngineName {
             Self::Local => "local",
             Self::AwsBatch => "aws-batch",
             Self::AwsBatchEach => "aws-batch-each",
+            Self::Slurm => "slurm",
         }
     }
 }
@@ -50,6 +55,8 @@ pub(crate) struct EngineFlags {
     pub(crate) local: LocalFlags,
     #[command(flatten)]
     pub(crate) batch: BatchFlags,
+    #[command(flatten)]
+    pub(crate) slurm: SlurmFlags,
 }
 
 impl EngineFlags {
@@ -60,7 +67,7 @@ impl EngineFlags {
     /// How many threads a shard is given, where the engine's flags say so.
     pub(crate) fn threads(&self) -> Option<u64> {
         match self.name() {
-            EngineName::Local => None,
+            EngineName::Local | EngineName::Slurm => None,
             EngineName::AwsBatch | EngineName::AwsBatchEach => self.batch.threads(),
         }
     }
@@ -75,6 +82,7 @@ impl EngineFlags {
             EngineName::Local => Ok(Box::new(local::open(&self.local, run, call))),
             EngineName::AwsBatch => batch::open(&self.batch, run, call, false).await,
             EngineName::AwsBatchEach => batch::open(&self.batch, run, call, true).await,
+            EngineName::Slurm => Ok(Box::new(slurm::open(&self.slurm, run, call))),
         }
     }
 

@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use clap::Args;
+use croupier_fleet::driver::Legacy;
 use croupier_run::{FailedSamplesLimit, Policy};
 
 use crate::engines::EngineFlags;
@@ -340,6 +341,9 @@ pub(crate) struct DriveVerb {
     pub(crate) claim: ClaimFlags,
     #[command(flatten)]
     pub(crate) work: WorkFlags,
+    /// What the driver before this one left; it leaves another, rather than wait for shards
+    #[arg(long, hide = true, value_name = "SHARDS,ROUND")]
+    pub(crate) handed_over: Option<Legacy>,
     #[command(flatten)]
     pub(crate) show: ShowFlags,
 }

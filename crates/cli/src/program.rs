@@ -90,7 +90,7 @@ async fn dispatch(kind: &dyn Kind, arguments: &[OsString]) -> Result<Exit, CliEr
         ["launch"] => verbs::launch(kind, leaf, &flags::<LaunchVerb>(leaf)?).await,
         ["reduce"] => verbs::reduce(kind, &flags::<ReduceVerb>(leaf)?).await,
         ["status"] => verbs::status(&flags::<StatusVerb>(leaf)?).await,
-        ["drive"] => verbs::drive(kind, &flags::<DriveVerb>(leaf)?).await,
+        ["drive"] => verbs::drive(kind, leaf, &flags::<DriveVerb>(leaf)?).await,
         ["wait"] => verbs::wait(kind, &flags::<WaitVerb>(leaf)?).await,
         ["retry"] => verbs::retry(&flags::<RetryVerb>(leaf)?).await,
         ["extend"] => verbs::extend(&flags::<ExtendVerb>(leaf)?).await,

@@ -4,6 +4,7 @@
 //! All that it knows is in the store. So it may be killed and started again, and two of them at once do no harm: at
 //! worst a shard is started twice, and draws the same samples.
 
+mod legacy;
 mod step;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,6 +14,7 @@ use croupier_run::{Round, StopOrder, StoredRun, Survey};
 
 use crate::engine::{Engine, EngineError};
 
+pub use legacy::{Legacy, NoLegacy};
 pub use step::Step;
 
 /// How driving a run ended. What the result is worth is for the reducer to say.
@@ -24,6 +26,8 @@ pub enum Driven {
     HolesLeft,
     /// The run was stopped.
     Stopped(StopOrder),
+    /// Shards are at work, and it hands over: this is what another driver needs that begins when they have ended.
+    AtWork(Legacy),
 }
 
 /// Why a run can't be driven on.
@@ -47,6 +51,7 @@ pub struct Memory {
     /// The last round of another driver that this one started.
     round_taken_up: Option<u32>,
     cancelled: bool,
+    predecessor: Legacy,
 }
 
 /// A look takes time with the number of shards, and news come as often as shards end: so after each this many times
@@ -74,7 +79,25 @@ pub async fn drive(
     every: Duration,
     tell: &(dyn Fn(&Step, &Survey) + Send + Sync),
 ) -> Result<Driven, DriveError> {
-    let mut memory = Memory::default();
+    drive_on(None, run, engine, build, every, tell).await
+}
+
+/// As [`drive`]; with a `predecessor` it takes up what that one left, and does not wait for shards either: it returns
+/// [`Driven::AtWork`] with what the next one needs.
+///
+/// # Errors
+///
+/// As [`drive`] does.
+pub async fn drive_on(
+    predecessor: Option<Legacy>,
+    run: &mut StoredRun,
+    engine: &mut dyn Engine,
+    build: &str,
+    every: Duration,
+    tell: &(dyn Fn(&Step, &Survey) + Send + Sync),
+) -> Result<Driven, DriveError> {
+    let hands_over = predecessor.is_some();
+    let mut memory = Memory::after(predecessor.unwrap_or_default());
     let mut failed_looks = 0;
     loop {
         let began = Instant::now();
@@ -97,6 +120,9 @@ pub async fn drive(
             tell(&step, &survey);
         }
         match step {
+            Step::Wait if hands_over && !at_work.is_empty() => {
+                return Ok(Driven::AtWork(memory.legacy(&survey)));
+            }
             Step::Wait => {
                 let rest = began.elapsed().saturating_mul(REST_AFTER_LOOK).min(every);
                 tokio::time::sleep(rest).await;

@@ -4,6 +4,7 @@
 mod aws_batch;
 mod local;
 mod part;
+mod slurm;
 
 use std::collections::BTreeSet;
 use std::fmt::Debug;
@@ -15,6 +16,7 @@ use async_trait::async_trait;
 pub use aws_batch::{AwsBatch, BatchOptions, Dealing, OverrideKind};
 pub use local::Local;
 pub use part::{NoPart, Part, parts};
+pub use slurm::{NoWalltime, Slurm, SlurmOptions, Walltime};
 
 /// Starts shards of one run somewhere, and knows which of them are still at work.
 ///

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use croupier_fleet::driver::{DriveError, Driven, Step, drive as drive_run};
+use clap::ArgMatches;
+use croupier_fleet::driver::{DriveError, Driven, Legacy, Step, drive_on as drive_run};
 use croupier_fleet::engine::Engine;
 use croupier_fleet::tracker;
 use croupier_run::{ReduceOptions, Standing, StoredRun, Survey};
 
-use crate::engines::worker_call;
+use crate::engines::{driver_arguments, worker_call};
 use crate::exit::Exit;
 use crate::flags::DriveVerb;
 use crate::kind::{Kind, Summary};
@@ -18,82 +19,118 @@ use crate::verbs::retry::this_build;
 use crate::worker::told_to_stop;
 use crate::{CliError, run_uri, show, tracking};
 
-pub(crate) async fn drive(kind: &dyn Kind, flags: &DriveVerb) -> Result<Exit, CliError> {
+pub(crate) async fn drive(
+    kind: &dyn Kind,
+    matches: &ArgMatches,
+    flags: &DriveVerb,
+) -> Result<Exit, CliError> {
     let mut run = run_uri::open_run(&flags.run).await?;
     check_run(kind, &run)?;
     prepare_tracker(flags, &run).await?;
     let call = worker_call(&run, &flags.work, &flags.claim, &flags.run.store)?;
     let mut engine = flags.engine.open(&run, call).await?;
-    drive_on(kind, &mut run, &mut *engine, flags.every, flags.show.json).await
+    let relay = flags.handed_over.map(|predecessor| Relay {
+        predecessor,
+        successor: driver_arguments(&run, matches),
+    });
+    let engine = &mut *engine;
+    drive_on(kind, &mut run, engine, relay, flags.every, flags.show.json).await
 }
 
-/// Drives `run` to its end on `engine`, and prints its result.
+/// A driver that takes over from one and leaves another.
+pub(super) struct Relay {
+    predecessor: Legacy,
+    /// What that other one is called with, but for what this one leaves it.
+    successor: Vec<String>,
+}
+
+/// Drives `run` to its end on `engine`, and prints its result. In a relay it ends before that, where it would wait.
 pub(super) async fn drive_on(
     kind: &dyn Kind,
     run: &mut StoredRun,
     engine: &mut dyn Engine,
+    relay: Option<Relay>,
     every: Duration,
     json: bool,
 ) -> Result<Exit, CliError> {
-    let build = this_build()?;
     loop {
-        let reduced = drive_to_result(kind, run, engine, every, &build).await?;
-        let Some(reduced) = reduced else {
-            return Ok(Exit::Stopped);
+        let predecessor = relay.as_ref().map(|relay| relay.predecessor);
+        let driven = drive_planned(predecessor, run, engine, every).await?;
+        let driven = match (driven, &relay) {
+            (None, _) => return Ok(Exit::Stopped),
+            (Some(Driven::AtWork(legacy)), Some(relay)) => {
+                let mut successor = relay.successor.clone();
+                successor.extend(["--handed-over".to_owned(), legacy.to_string()]);
+                let driver = engine.start_driver(&successor).await?;
+                eprintln!("shards are at work; {driver} goes on when they have ended");
+                return Ok(Exit::Done);
+            }
+            (Some(driven), _) => driven,
         };
+        let reduced = reduce(kind, run, engine, &driven, every).await?;
         if !go_on(run, &reduced).await? {
             return print_summary(&reduced, run, json);
         }
     }
 }
 
-/// Drives the shards that are planned so far, and reduces; none where this process was told to stop.
-async fn drive_to_result(
-    kind: &dyn Kind,
+/// Drives the shards that are planned so far; none where this process was told to stop.
+async fn drive_planned(
+    predecessor: Option<Legacy>,
     run: &mut StoredRun,
     engine: &mut dyn Engine,
     every: Duration,
-    build: &str,
-) -> Result<Option<Summary>, CliError> {
+) -> Result<Option<Driven>, CliError> {
+    let build = this_build()?;
     let driven = tokio::select! {
-        driven = drive_run(run, engine, build, every, &tell) => driven,
+        driven = drive_run(predecessor, run, engine, &build, every, &tell) => driven,
         Some(()) = told_to_stop() => {
-            // What a scheduler has at work outlives this process, and the next driver finds it.
             if engine.needs_driver() {
                 eprintln!("stopping: workers publish what they have; `drive` goes on with it");
                 engine.cancel().await?;
-                wait_for_end(engine, every).await?;
+                until_idle(engine, every).await?;
+            } else {
+                eprintln!("stopping: what is at work goes on without a driver, until `drive` is called again");
             }
             return Ok(None);
         }
     };
-    let driven = driven.map_err(|error| match error {
+    driven.map(Some).map_err(|error| match error {
         DriveError::Run(error) => CliError::Run(error),
         DriveError::Engine(error) => CliError::Engine(error),
-    })?;
-    let is_done = driven == Driven::Done;
+    })
+}
+
+/// Reduces a run that was driven to its end. Shards that are found damaged are run again.
+async fn reduce(
+    kind: &dyn Kind,
+    run: &StoredRun,
+    engine: &mut dyn Engine,
+    driven: &Driven,
+    every: Duration,
+) -> Result<Summary, CliError> {
     if let Driven::Stopped(order) = driven {
         eprintln!("the run is stopped: {}", order.reason);
     }
     let options = ReduceOptions::default();
-    let mut reduced = kind.reduce(run, &options).await?;
+    let reduced = kind.reduce(run, &options).await?;
     let missing = &reduced.report.shards.missing;
-    if is_done && !missing.is_empty() {
-        // Done by the names of partials, which were found damaged now that they were read.
-        eprintln!("damaged and run again: {}", show::shards(missing));
-        engine.start(missing, None).await?;
-        wait_for_end(engine, every).await?;
-        reduced = kind.reduce(run, &options).await?;
+    if *driven != Driven::Done || missing.is_empty() {
+        return Ok(reduced);
     }
-    Ok(Some(reduced))
+    // Done by the names of partials, which were found damaged now that they were read.
+    eprintln!("damaged and run again: {}", show::shards(missing));
+    engine.start(missing, None).await?;
+    until_idle(engine, every).await?;
+    Ok(kind.reduce(run, &options).await?)
 }
 
-/// Returns when nothing is at work.
-async fn wait_for_end(engine: &mut dyn Engine, every: Duration) -> Result<(), CliError> {
+/// Waits until nothing is at work.
+async fn until_idle(engine: &mut dyn Engine, every: Duration) -> Result<(), CliError> {
     while !engine.at_work().await?.is_empty() {
         tokio::select! {
-            () = engine.changed() => {}
             () = tokio::time::sleep(every) => {}
+            () = engine.changed() => {}
         }
     }
     Ok(())

@@ -49,7 +49,15 @@ pub(crate) async fn run(
     if flags.engine.on.is_some() {
         let call = worker_call(&run, &flags.work, &flags.claim, &flags.store)?;
         let mut engine = flags.engine.open(&run, call).await?;
-        return drive_on(kind, &mut run, &mut *engine, LOOK_EVERY, flags.show.json).await;
+        return drive_on(
+            kind,
+            &mut run,
+            &mut *engine,
+            None,
+            LOOK_EVERY,
+            flags.show.json,
+        )
+        .await;
     }
     worker.say_threads();
     let options = ReduceOptions {

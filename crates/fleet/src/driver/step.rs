@@ -93,7 +93,7 @@ impl Memory {
             .iter()
             .filter(|shard| shard.standing == Standing::Waiting)
             .map(|shard| shard.shard)
-            .filter(|shard| !self.started.contains(shard))
+            .filter(|shard| !self.has_started(*shard))
             .collect();
         if !first.is_empty() {
             self.started.extend(&first);
@@ -142,8 +142,10 @@ impl Memory {
             if shard.standing != Standing::Stopped {
                 continue;
             }
-            let before = self.blocks_at_start.insert(shard.shard, shard.blocks_done);
-            if shard.blocks_done > before.unwrap_or(0) {
+            let known = self.blocks_at_start.insert(shard.shard, shard.blocks_done);
+            // Of a start by another driver its own record tells.
+            let recorded = shard.last.as_ref().map(|last| last.blocks_before);
+            if shard.blocks_done > known.or(recorded).unwrap_or(0) {
                 shards.push(shard.shard);
             }
         }
