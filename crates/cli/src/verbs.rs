@@ -1,6 +1,7 @@
 //! The verbs, each a file: what it does, what it prints, how it ends.
 
 mod cancel;
+mod cases;
 mod clean;
 mod drive;
 mod extend;
@@ -18,6 +19,7 @@ mod verify;
 mod wait;
 
 pub(crate) use cancel::cancel;
+pub(crate) use cases::upload;
 pub(crate) use clean::clean;
 pub(crate) use drive::drive;
 pub(crate) use extend::extend;

@@ -5,20 +5,19 @@ use std::ffi::OsString;
 use croupier_fleet::driver::{DriveError, Driven, Step, drive as drive_run};
 use croupier_fleet::engine::{Engine, Local};
 use croupier_fleet::tracker;
-use croupier_run::{ReduceOptions, Standing, StoredRun, Survey};
+use croupier_run::{Found, ReduceOptions, Standing, Survey};
 
 use crate::exit::Exit;
 use crate::flags::DriveVerb;
 use crate::kind::Kind;
-use crate::setup::check_run;
-use crate::verbs::reduce::print_summary;
+use crate::verbs::reduce::{check_found, reduced};
 use crate::verbs::retry::this_build;
 use crate::worker::told_to_stop;
 use crate::{CliError, environment, run_uri, show, supervise, tracking};
 
 pub(crate) async fn drive(kind: &dyn Kind, flags: &DriveVerb) -> Result<Exit, CliError> {
-    let mut run = run_uri::open_run(&flags.run).await?;
-    check_run(kind, &run)?;
+    let mut run = run_uri::find(&flags.run).await?;
+    check_found(kind, &run)?;
     prepare_tracker(flags, &run).await?;
     let program = environment::executable().map_err(|error| CliError::System {
         what: "this program's own file can't be found",
@@ -47,8 +46,8 @@ pub(crate) async fn drive(kind: &dyn Kind, flags: &DriveVerb) -> Result<Exit, Cl
         eprintln!("the run is stopped: {}", order.reason);
     }
     let options = ReduceOptions::default();
-    let mut reduced = kind.reduce(&run, &options).await?;
-    let missing = &reduced.report.shards.missing;
+    let mut result = reduced(kind, &mut run, &options).await?;
+    let missing = result.missing();
     if is_done && !missing.is_empty() {
         // Done by the names of partials, which were found damaged now that they were read.
         eprintln!("damaged and run again: {}", show::shards(missing));
@@ -56,19 +55,23 @@ pub(crate) async fn drive(kind: &dyn Kind, flags: &DriveVerb) -> Result<Exit, Cl
         while !engine.at_work().await?.is_empty() {
             engine.changed().await;
         }
-        reduced = kind.reduce(&run, &options).await?;
+        result = reduced(kind, &mut run, &options).await?;
     }
-    print_summary(&reduced, &run, flags.show.json)
+    result.print(flags.show.json)
 }
 
 /// Makes its table where that is asked for, and tells it what is done, which it may have lost.
-async fn prepare_tracker(flags: &DriveVerb, run: &StoredRun) -> Result<(), CliError> {
+async fn prepare_tracker(flags: &DriveVerb, run: &Found) -> Result<(), CliError> {
     let Some(uri) = &flags.claim.tracker.tracker else {
         return Ok(());
     };
     if flags.create_table {
         tracker::create(uri).await?;
     }
+    // Cases are tracked each by itself, and are told of as their workers ask.
+    let Found::Run(run) = run else {
+        return Ok(());
+    };
     let Some(tracker) = tracking::open(&flags.claim.tracker, run).await? else {
         return Ok(());
     };
@@ -88,7 +91,7 @@ async fn prepare_tracker(flags: &DriveVerb, run: &StoredRun) -> Result<(), CliEr
 }
 
 /// What every worker is called with, but for its shard.
-fn worker_arguments(run: &StoredRun, flags: &DriveVerb) -> Vec<OsString> {
+fn worker_arguments(run: &Found, flags: &DriveVerb) -> Vec<OsString> {
     let mut arguments: Vec<String> = ["shard", "--no-progress", "--run"]
         .map(str::to_owned)
         .into();

@@ -1,15 +1,17 @@
 //! `plan`: makes a run for shards to work on.
 
 use clap::ArgMatches;
-use croupier_run::StoredRun;
+use croupier_run::{CaseSource, StoredRun};
+use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::Serialize;
 
+use crate::cases::CaseReader;
 use crate::exit::Exit;
 use crate::flags::{PlanVerb, StoreFlags};
 use crate::kind::Kind;
 use crate::number::format_count;
 use crate::setup::{Planned, from_flags};
-use crate::{CliError, run_uri, show};
+use crate::{CliError, cases, run_uri, show};
 
 #[derive(Serialize)]
 struct PlanReport {
@@ -27,6 +29,9 @@ pub(crate) async fn plan(
     matches: &ArgMatches,
     flags: &PlanVerb,
 ) -> Result<Exit, CliError> {
+    if let Some(source) = cases::source(&flags.plan, false)? {
+        return plan_cases(kind, matches, flags, source).await;
+    }
     let planned = from_flags(kind, matches, &flags.plan, &flags.store).await?;
     let (run, is_new) = place(&planned, &flags.store).await?;
     let length = run.manifest.identity.block_length;
@@ -49,6 +54,63 @@ pub(crate) async fn plan(
             format_count(report.block_length),
             report.shards,
             report.shards - 1,
+            if report.is_new {
+                ""
+            } else {
+                "\nit was there already, and is the same"
+            }
+        )
+    })?;
+    Ok(Exit::Done)
+}
+
+#[derive(Serialize)]
+struct CasesPlanReport {
+    run: String,
+    is_new: bool,
+    seed: String,
+    cases: usize,
+    /// Of all cases together.
+    shards: u32,
+}
+
+async fn plan_cases(
+    kind: &dyn Kind,
+    matches: &ArgMatches,
+    flags: &PlanVerb,
+    source: CaseSource,
+) -> Result<Exit, CliError> {
+    const AT_ONCE: usize = 16;
+    let name = cases::name(kind, &flags.plan)?;
+    let placed = cases::place(kind, matches, &flags.plan, source, &name, &flags.store).await?;
+    let cases = placed.cases;
+    let options = run_uri::options(&flags.store);
+    let reader = CaseReader::new(kind, &cases, &[], &options).await?;
+    // All are read before any is planned, so that a bad one is found while nothing has begun.
+    for case in cases.manifest.numbers() {
+        reader.read(case).await?;
+    }
+    stream::iter(cases.manifest.numbers())
+        .map(|case| reader.place(&cases, case))
+        .buffer_unordered(AT_ONCE)
+        .try_for_each(|_| std::future::ready(Ok(())))
+        .await?;
+    let count = cases.manifest.count();
+    let report = CasesPlanReport {
+        run: cases.uri(),
+        is_new: placed.is_new,
+        seed: cases.manifest.seed.clone(),
+        cases: count,
+        shards: count as u32 * cases.manifest.shards(),
+    };
+    show::print(flags.show.json, &report, |report| {
+        format!(
+            "run     {}\nseed    {}\n{} of {} shards each: {} shards{}",
+            report.run,
+            report.seed,
+            cases.manifest.said(),
+            cases.manifest.shards(),
+            report.shards,
             if report.is_new {
                 ""
             } else {

@@ -80,6 +80,7 @@ pub(super) fn report<K: Kernel>(
             missing: merged.missing_shards.clone(),
         },
         estimates: EstimateReport::all(&estimates),
+        row: None,
         failed_samples: failures
             .listed
             .iter()
