@@ -148,6 +148,11 @@ impl S3Server {
         self.objects.put(BUCKET, key, bytes.into());
     }
 
+    /// Lets an object say that it has so many bytes, whatever is in it.
+    pub fn set_size(&self, key: &str, bytes: i64) {
+        self.objects.set_size(BUCKET, key, bytes);
+    }
+
     /// Removes an object behind every client's back.
     pub fn remove(&self, key: &str) {
         self.objects.remove(BUCKET, key);

@@ -10,7 +10,7 @@ use std::ffi::OsStr;
 
 use clap::{ArgMatches, Args, Command, ValueEnum};
 use croupier_fleet::engine::{Engine, WorkerCall};
-use croupier_run::StoredRun;
+use croupier_run::Found;
 
 use crate::flags::{ClaimFlags, StoreFlags, WorkFlags};
 use crate::{CliError, environment};
@@ -75,7 +75,7 @@ impl EngineFlags {
     /// The engine for `run`, whose workers are called by `call`.
     pub(crate) async fn open(
         &self,
-        run: &StoredRun,
+        run: &Found,
         call: WorkerCall,
     ) -> Result<Box<dyn Engine>, CliError> {
         match self.name() {
@@ -87,7 +87,7 @@ impl EngineFlags {
     }
 
     /// The engine for looking at `run`, or ending it: it starts nothing.
-    pub(crate) async fn of(&self, run: &StoredRun) -> Result<Box<dyn Engine>, CliError> {
+    pub(crate) async fn of(&self, run: &Found) -> Result<Box<dyn Engine>, CliError> {
         let call = WorkerCall {
             program: environment::executable().map_err(no_executable)?,
             arguments: Vec::new(),
@@ -98,7 +98,7 @@ impl EngineFlags {
 
 /// How the workers of `run` are called, but for their shard.
 pub(crate) fn worker_call(
-    run: &StoredRun,
+    run: &Found,
     work: &WorkFlags,
     claim: &ClaimFlags,
     store: &StoreFlags,
@@ -128,7 +128,7 @@ pub(crate) fn worker_call(
 }
 
 /// The call of a driver of `run`, on the engine and with the flags that this call was given.
-pub(crate) fn driver_arguments(run: &StoredRun, matches: &ArgMatches) -> Vec<String> {
+pub(crate) fn driver_arguments(run: &Found, matches: &ArgMatches) -> Vec<String> {
     let mut arguments = vec!["drive".to_owned(), "--run".to_owned(), run.uri()];
     let groups = Command::new("driver");
     let groups = EngineFlags::augment_args(groups);

@@ -73,7 +73,7 @@ pub(crate) struct PlanFlags {
     /// A file the kernel is prepared with: a path or s3://bucket/key
     #[arg(long, value_name = "NAME=URI", value_parser = input, help_heading = "Plan")]
     pub(crate) input: Vec<(String, String)>,
-    /// A JSON object with the kernel's parameters: a path or s3://bucket/key
+    /// A JSON object with the kernel's parameters: a path or s3://bucket/key. In an array, a folder with 0.json, 1.json, ...: each process runs the case of its index
     #[arg(
         long,
         visible_alias = "s3uri-kwargs",
@@ -81,6 +81,9 @@ pub(crate) struct PlanFlags {
         help_heading = "Plan"
     )]
     pub(crate) kwargs: Option<String>,
+    /// Many sets of parameters, each a case of the run: a file with a JSON object in each line (.jsonl), or a folder with 0.json, 1.json, ...
+    #[arg(long, value_name = "URI", help_heading = "Plan")]
+    pub(crate) cases: Option<String>,
 }
 
 // How a worker works.
@@ -440,6 +443,22 @@ pub(crate) struct ReplayVerb {
     /// The sample to run again
     #[arg(long, value_name = "N")]
     pub(crate) sample: Option<u64>,
+    #[command(flatten)]
+    pub(crate) show: ShowFlags,
+}
+
+// A folder of cases.
+#[derive(Args, Clone, Debug)]
+#[group(skip)]
+pub(crate) struct UploadVerb {
+    /// The file, with a JSON object in each line: a path or s3://bucket/key
+    #[arg(value_name = "FILE")]
+    pub(crate) file: String,
+    /// Where to put 0.json, 1.json and so on: a path or s3://bucket/prefix
+    #[arg(value_name = "URI")]
+    pub(crate) uri: String,
+    #[command(flatten)]
+    pub(crate) store: StoreFlags,
     #[command(flatten)]
     pub(crate) show: ShowFlags,
 }

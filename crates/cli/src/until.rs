@@ -3,14 +3,15 @@
 use std::time::Duration;
 
 use clap::Args;
-use croupier_run::{Aim, Bounds, StoredRun, Until, UntilReport, Verdict};
+use croupier_run::{Aim, Bounds, Found, Until, UntilReport, Verdict};
 
 use crate::CliError;
-use crate::kind::{Instance, Summary};
+use crate::kind::Instance;
 use crate::number::{self, format_count};
+use crate::verbs::Reduced;
 
 // When a run is precise enough.
-#[derive(Args, Clone, Debug)]
+#[derive(Args, Clone, Debug, Default)]
 #[group(skip)]
 pub(crate) struct UntilFlags {
     /// Go on until an estimate is precise enough: rel=R (half its interval over its value) or abs=A (half its interval), as in rel=1e-3, or price:rel=1e-3 where there are several. May be given for each of them
@@ -52,7 +53,11 @@ impl UntilFlags {
 }
 
 /// Grows a run that is not precise enough yet, and says so: whether there is more to do.
-pub(crate) async fn go_on(run: &mut StoredRun, reduced: &Summary) -> Result<bool, CliError> {
+pub(crate) async fn go_on(found: &mut Found, reduced: &Reduced) -> Result<bool, CliError> {
+    // Cases have the samples that they were planned with.
+    let (Found::Run(run), Some(reduced)) = (found, reduced.of_run()) else {
+        return Ok(false);
+    };
     if !run.go_on(&reduced.report).await? {
         return Ok(false);
     }

@@ -34,7 +34,7 @@ pub use estimate::{Estimate, Estimates};
 pub use failure::{FailedSamples, Failure, Failures, LISTED_FAILURES};
 pub use grid::{BlockLength, Grid, GridError, MAX_BLOCKS};
 pub use inputs::Inputs;
-pub use kernel::{Kernel, StreamPer, check_kernel_name, kernel_name};
+pub use kernel::{Kernel, StreamPer, check_kernel_name, kernel_name, type_name};
 pub use stream::Half;
 pub use stream::{Domain, Generator, RECIPE, Seeded, Stream, StreamNumber};
 pub use tally::{Autocorrelated, Chain};

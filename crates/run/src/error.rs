@@ -67,6 +67,16 @@ pub enum Error {
     /// The kernel failed where it may not; it will again.
     #[error(transparent)]
     Kernel(#[from] KernelFailure),
+    /// A task failed.
+    #[error("task {task} failed: {message}")]
+    Task {
+        /// Which task.
+        task: String,
+        /// What it said.
+        message: String,
+        /// Whether it said that it will again.
+        is_permanent: bool,
+    },
     /// The worker was told to stop before it was done.
     #[error("stopped after {done} of {planned} blocks, which are kept: run it again for the rest")]
     Stopped {
@@ -132,6 +142,7 @@ impl Error {
         match self {
             Self::Stopped { .. } => true,
             Self::Store(error) => error.is_retryable(),
+            Self::Task { is_permanent, .. } => !is_permanent,
             Self::Input(_)
             | Self::Grid(_)
             | Self::Malformed { .. }

@@ -55,6 +55,9 @@ pub struct Report {
     /// however often the run is looked at.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<UntilReport>,
+    /// What a task returned; none of a kernel.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub row: Option<serde_json::Value>,
     /// The samples that failed, the first 1000 by number.
     pub failed_samples: Vec<FailedSamplesReport>,
     /// SHA-256 of the identity, the blocks merged and the merged tally, in hexadecimal. Equal digests

@@ -2,7 +2,7 @@
 
 use clap::Args;
 use croupier_fleet::engine::{Engine, WorkerCall};
-use croupier_run::StoredRun;
+use croupier_run::Found;
 
 use crate::CliError;
 
@@ -71,7 +71,7 @@ impl BatchFlags {
 #[cfg(feature = "aws")]
 pub(crate) async fn open(
     flags: &BatchFlags,
-    run: &StoredRun,
+    run: &Found,
     call: WorkerCall,
     each: bool,
 ) -> Result<Box<dyn Engine>, CliError> {
@@ -117,7 +117,7 @@ pub(crate) async fn open(
 #[cfg(not(feature = "aws"))]
 pub(crate) async fn open(
     _flags: &BatchFlags,
-    _run: &StoredRun,
+    _run: &Found,
     _call: WorkerCall,
     _each: bool,
 ) -> Result<Box<dyn Engine>, CliError> {

@@ -31,7 +31,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use async_trait::async_trait;
 use aws_config::SdkConfig;
 use aws_sdk_batch::types::JobStatus;
-use croupier_run::StoredRun;
+use croupier_run::Found;
 
 use self::definition::Definition;
 use self::failure::CallError;
@@ -50,7 +50,7 @@ const LARGEST_ARRAY: u32 = 10_000;
 /// Submits jobs of one run to a queue, and looks at them.
 #[derive(Debug)]
 pub struct AwsBatch {
-    run: StoredRun,
+    run: Found,
     call: WorkerCall,
     options: BatchOptions,
     names: Names,
@@ -68,7 +68,7 @@ impl AwsBatch {
     ///
     /// Where there is neither a region nor an endpoint nor anybody to be.
     pub async fn open(
-        run: &StoredRun,
+        run: &Found,
         call: WorkerCall,
         options: BatchOptions,
     ) -> Result<Self, EngineError> {
@@ -82,7 +82,7 @@ impl AwsBatch {
     ///
     /// Where there is neither a region nor a custom endpoint.
     pub fn connect(
-        run: &StoredRun,
+        run: &Found,
         call: WorkerCall,
         options: BatchOptions,
         config: &SdkConfig,
@@ -91,7 +91,7 @@ impl AwsBatch {
         Ok(Self::with(run, call, options, service))
     }
 
-    fn with(run: &StoredRun, call: WorkerCall, options: BatchOptions, service: Service) -> Self {
+    fn with(run: &Found, call: WorkerCall, options: BatchOptions, service: Service) -> Self {
         Self {
             names: Names::of(run),
             run: run.clone(),

@@ -97,6 +97,7 @@ pub(super) fn report<K: Kernel>(
         },
         estimates: listed,
         until,
+        row: None,
         failed_samples: failures
             .listed
             .iter()

@@ -2,7 +2,7 @@
 //!
 //! `demo-1f2e3d4c5b6a7988-s0-199-0` is the first start of shards 0 to 199 of the run `demo` whose URI has that digest.
 
-use croupier_run::{Digest, StoredRun};
+use croupier_run::{Digest, Found};
 
 use crate::engine::Part;
 
@@ -27,7 +27,7 @@ pub(super) enum What {
 }
 
 impl Names {
-    pub(super) fn of(run: &StoredRun) -> Self {
+    pub(super) fn of(run: &Found) -> Self {
         Self::new(run.name(), &run.uri())
     }
 

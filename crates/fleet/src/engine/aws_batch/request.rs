@@ -62,7 +62,7 @@ impl Request {
             // On EKS another scheduler's index may be there too.
             say("--index-from", "aws-batch".to_owned());
         }
-        let attempts = match engine.run.manifest.at_most_once {
+        let attempts = match engine.run.at_most_once() {
             true => 1,
             false => i32::try_from(options.attempts).unwrap_or(i32::MAX),
         };
