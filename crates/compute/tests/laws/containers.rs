@@ -12,12 +12,9 @@ fn recorded<T: Tally>(mut tally: T, mut record: impl FnMut(&mut T)) -> T {
 }
 
 fn names<T: Tally>(tally: &T) -> Vec<String> {
-    let names = estimates(tally)
-        .named()
-        .iter()
-        .map(|(name, _)| name.clone())
-        .collect();
-    names
+    let all = estimates(tally);
+    let names = all.named().iter().map(|(name, _)| name.clone());
+    names.collect()
 }
 
 fn grid() -> ByName<Mean> {

@@ -20,6 +20,7 @@ struct DataSet {
     deviation_of_doubles: f64,
 }
 
+#[expect(clippy::excessive_precision, reason = "digits as certified")]
 fn all() -> Vec<DataSet> {
     let set = |name, values: Vec<f64>, [mean, deviation, deviation_of_doubles]: [f64; 3]| DataSet {
         name,

@@ -22,7 +22,7 @@ impl Plateau {
     pub(super) fn of(levels: &[Mean]) -> Option<Self> {
         let values = levels.first()?;
         let [count, variance] = [values.count() as f64, values.variance()?];
-        if !(variance > 0.0) {
+        if variance.is_nan() || variance <= 0.0 {
             return None;
         }
         let mut length = 1.0;

@@ -78,7 +78,7 @@ impl Edges {
             (Scale::Logarithmic, [low, high]) => logarithmic(*low, *high, bins),
             _ => return refuse(format!("{} edges for {bins} bins", saying.len())),
         };
-        if let Some(pair) = edges.windows(2).find(|pair| !(pair[0] < pair[1])) {
+        if let Some(pair) = edges.windows(2).find(|pair| pair[0] >= pair[1]) {
             return refuse(format!(
                 "an edge at {} after one at {}: edges must ascend, by steps that doubles can tell apart",
                 pair[1], pair[0]
@@ -123,7 +123,8 @@ impl Edges {
         if value < self.low {
             return 0;
         }
-        if !(value < self.high) {
+        let is_inside = value < self.high;
+        if !is_inside {
             return self.edges.len();
         }
         match &self.guess {

@@ -75,13 +75,11 @@ fn summed(count: u64, q: f64, tail: f64) -> u64 {
         total += term;
     }
     let mut so_far = 0.0;
-    let mut rank = lowest;
-    for term in below.iter().rev() {
+    for (rank, term) in (lowest..).zip(below.iter().rev()) {
         so_far += term;
         if so_far > tail * total {
             return rank;
         }
-        rank += 1;
     }
     mode
 }
