@@ -9,7 +9,7 @@
 //! What differs from AWS:
 //!
 //! - Requests need no valid signature, and no rights; there is one account, and any queue that is named exists.
-//! - A job waits for a free slot, not for an instance. Slots are one to a job, whatever vCPUs and memory it asks for.
+//! - A job waits for a free slot of its queue, not for an instance. Slots are one to a job, whatever vCPUs and memory it asks for.
 //! - States follow each other as fast as this machine goes. A second of a timeout is as long as the settings say.
 //! - `statusSummary` tells what was so at the look before. On AWS it lags by seconds.
 //! - A process is not confined: it sees this machine's files, and has no cgroup whose end would end what it started.
@@ -49,7 +49,7 @@ const REGION: &str = "eu-west-1";
 /// How it behaves.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// So many attempts run at a time.
+    /// So many attempts of each queue run at a time.
     pub slots: usize,
     /// What every process finds in its environment, beside what Batch and the job say.
     pub environment: Vec<(String, String)>,

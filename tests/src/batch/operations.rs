@@ -23,7 +23,6 @@ type DecideFate = Arc<dyn Fn(&Start) -> Fate + Send + Sync>;
 pub(super) struct Batch {
     directory: PathBuf,
     pub(super) settings: Settings,
-    pub(super) slots: Arc<Semaphore>,
     held: Semaphore,
     handle: Handle,
     state: Mutex<State>,
@@ -34,6 +33,7 @@ struct State {
     book: Book,
     calls: Vec<Call>,
     seen: HashMap<&'static str, usize>,
+    slots: HashMap<String, Arc<Semaphore>>,
     submitted: VecDeque<Instant>,
     fault: DecideFault,
     fate: DecideFate,
@@ -43,7 +43,6 @@ impl Batch {
     pub(super) fn new(directory: &Path, settings: Settings, handle: Handle) -> Self {
         Self {
             directory: directory.to_owned(),
-            slots: Arc::new(Semaphore::new(settings.slots)),
             held: Semaphore::new(0),
             settings,
             handle,
@@ -52,6 +51,7 @@ impl Batch {
                 book: Book::default(),
                 calls: Vec::new(),
                 seen: HashMap::new(),
+                slots: HashMap::new(),
                 submitted: VecDeque::new(),
                 fault: Arc::new(|_| Fault::None),
                 fate: Arc::new(|_| Fate::Run),
@@ -252,6 +252,15 @@ impl Batch {
             self.handle
                 .spawn(processes::attempt(Arc::clone(self), unit));
         }
+    }
+
+    /// The slots of the unit's queue.
+    pub(super) fn slots(&self, (at, _): (usize, usize)) -> Arc<Semaphore> {
+        let mut state = self.state();
+        let queue = state.book.jobs[at].queue.clone();
+        let slots = state.slots.entry(queue);
+        let slots = slots.or_insert_with(|| Arc::new(Semaphore::new(self.settings.slots)));
+        Arc::clone(slots)
     }
 
     pub(super) fn begin(&self, unit: (usize, usize)) -> Option<Begun> {

@@ -25,7 +25,7 @@ pub(super) fn log_file(directory: &Path, stream: &str) -> PathBuf {
 
 /// One attempt from its slot to its end.
 pub(super) async fn attempt(batch: Arc<Batch>, unit: (usize, usize)) {
-    let Ok(slot) = Arc::clone(&batch.slots).acquire_owned().await else {
+    let Ok(slot) = batch.slots(unit).acquire_owned().await else {
         return;
     };
     let Some(begun) = batch.begin(unit) else {

@@ -46,7 +46,7 @@ pub(crate) struct BatchFlags {
     /// aws-batch: which container of a task or pod is the worker [default: the first one]
     #[arg(long, value_name = "NAME", help_heading = "Engine")]
     pub(crate) container_name: Option<String>,
-    /// aws-batch: the driver's queue [default: --job-queue]
+    /// aws-batch: the driver's queue, such as one that is never interrupted; in the shards' own it waits behind them [default: --job-queue]
     #[arg(long, value_name = "QUEUE", help_heading = "Engine")]
     pub(crate) driver_job_queue: Option<String>,
     /// aws-batch: the driver's vCPUs [default: the definition's]

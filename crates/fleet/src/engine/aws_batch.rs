@@ -116,7 +116,7 @@ impl AwsBatch {
             let what = self.names.read(summary.job_name().unwrap_or_default());
             if let (Some(What::Shards(part, number)), Some(id)) = (what, summary.job_id()) {
                 self.learn_round(part).await?;
-                jobs.push(Job::new(id, part, number, summary.status()));
+                jobs.push(Job::listed(id, part, number, summary.status()));
             }
         }
         self.jobs.add(jobs);
@@ -142,13 +142,13 @@ impl AwsBatch {
 
     /// Brings what is known of arrays and jobs that are not at their end up to date.
     async fn look(&mut self) -> Result<(), EngineError> {
-        // What a listing has just told of plain jobs need not be asked again.
-        let asked = match std::mem::replace(&mut self.jobs.is_listed, true) {
-            true => self.jobs.unfinished(|_| true),
-            false => {
-                self.list().await?;
-                self.jobs.unfinished(|job| job.part.count() > 1)
-            }
+        let asked = if self.jobs.is_listed {
+            self.jobs.unfinished(|_| true)
+        } else {
+            self.list().await?;
+            self.jobs.is_listed = true;
+            // What a listing has just told of plain jobs need not be asked again.
+            self.jobs.unfinished(|job| job.part.count() > 1)
         };
         for ids in asked.chunks(service::MOST_DESCRIBED) {
             let described = self.service.describe(ids).await?;
@@ -287,7 +287,7 @@ impl Engine for AwsBatch {
             let name = self.names.shards(part, number);
             let request = Request::of_shards(self, &definition, part);
             let id = self.submit(&name, &request, &mut pace).await?;
-            self.jobs.add(vec![Job::new(&id, part, number, None)]);
+            self.jobs.add(vec![Job::submitted(&id, part, number)]);
         }
         Ok(())
     }

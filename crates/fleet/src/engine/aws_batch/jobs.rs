@@ -6,6 +6,9 @@ use aws_sdk_batch::types::{JobDetail, JobStatus, JobSummary};
 
 use crate::engine::Part;
 
+/// A job that was submitted and is not told of in so many looks is not there.
+const MOST_MISSES: u32 = 20;
+
 /// One job: an array, or a shard's own.
 #[derive(Clone, Debug)]
 pub(super) struct Job {
@@ -14,6 +17,8 @@ pub(super) struct Job {
     /// Which start of the part, from 0.
     number: u32,
     pub(super) is_finished: bool,
+    /// In how many looks nothing was told of it; none once something was.
+    untold: Option<u32>,
     /// Indexes of children that are at their end.
     ended: BTreeSet<u32>,
     /// How many that are, as far as the summary knows.
@@ -21,14 +26,33 @@ pub(super) struct Job {
 }
 
 impl Job {
-    pub(super) fn new(id: &str, part: Part, number: u32, status: Option<&JobStatus>) -> Self {
+    /// One that a listing told of.
+    pub(super) fn listed(id: &str, part: Part, number: u32, status: Option<&JobStatus>) -> Self {
+        Self {
+            is_finished: is_terminal(status),
+            untold: None,
+            ..Self::submitted(id, part, number)
+        }
+    }
+
+    /// One that was submitted now, which nobody may tell of for a moment.
+    pub(super) fn submitted(id: &str, part: Part, number: u32) -> Self {
         Self {
             id: id.to_owned(),
             part,
             number,
-            is_finished: is_terminal(status),
+            is_finished: false,
+            untold: Some(0),
             ended: BTreeSet::new(),
             told_ended: 0,
+        }
+    }
+
+    /// It was asked for, and nothing is told: either it is too old, or too new.
+    fn miss(&mut self) {
+        match &mut self.untold {
+            Some(misses) if *misses < MOST_MISSES => *misses += 1,
+            _ => self.is_finished = true,
         }
     }
 }
@@ -73,7 +97,7 @@ impl Jobs {
             .collect()
     }
 
-    /// Takes what was told of the jobs `asked`. Of one that is too old to be told nothing is at work.
+    /// Takes what was told of the jobs `asked`.
     pub(super) fn update(&mut self, asked: &[String], told: &[JobDetail]) {
         for id in asked {
             let Some(job) = self.by_id.get_mut(id) else {
@@ -81,9 +105,10 @@ impl Jobs {
             };
             let told = told.iter().find(|told| told.job_id() == Some(id));
             let Some(told) = told else {
-                job.is_finished = true;
+                job.miss();
                 continue;
             };
+            job.untold = None;
             job.is_finished |= is_terminal(told.status());
             let summary = told
                 .array_properties()
@@ -150,4 +175,52 @@ pub(super) fn indexes(children: &[JobSummary]) -> Vec<u32> {
 /// Whether a job in this state is at its end. What is not told may be at work.
 pub(super) fn is_terminal(status: Option<&JobStatus>) -> bool {
     matches!(status, Some(JobStatus::Succeeded | JobStatus::Failed))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_job_that_nobody_tells_of_yet_is_at_work_and_one_that_is_forgotten_is_not() {
+        let mut jobs = Jobs::default();
+        jobs.add(vec![
+            Job::submitted("new", Part::One(1), 0),
+            Job::listed("old", Part::One(2), 0, Some(&JobStatus::Running)),
+        ]);
+        let ids = ["new".to_owned(), "old".to_owned()];
+        jobs.update(&ids, &[]);
+        let at_work: Vec<_> = jobs.children_at_work().collect();
+        assert_eq!(at_work, [(Part::One(1), 0)]);
+        for _ in 0..MOST_MISSES {
+            jobs.update(&ids, &[]);
+        }
+        assert_eq!(jobs.children_at_work().count(), 0);
+    }
+
+    #[test]
+    fn children_are_at_work_until_they_are_listed_whatever_the_summary_says() {
+        let part = Part::Range {
+            first: 10,
+            count: 4,
+        };
+        let mut jobs = Jobs::default();
+        jobs.add(vec![Job::listed("a", part, 2, Some(&JobStatus::Pending))]);
+        assert!(jobs.with_news().is_empty());
+        let summary = aws_sdk_batch::types::ArrayPropertiesDetail::builder()
+            .status_summary("SUCCEEDED", 2)
+            .status_summary("FAILED", 1);
+        let told = JobDetail::builder()
+            .job_id("a")
+            .status(JobStatus::Pending)
+            .array_properties(summary.build());
+        jobs.update(&["a".to_owned()], &[told.build()]);
+        assert_eq!(jobs.children_at_work().count(), 4);
+        assert_eq!(jobs.with_news()[0].remaining.len(), 4);
+        jobs.end_children("a", &[0, 1, 3]);
+        let at_work: Vec<_> = jobs.children_at_work().collect();
+        assert_eq!(at_work, [(part, 2)]);
+        assert!(jobs.with_news().is_empty());
+        assert_eq!(jobs.next_number(part), 3);
+    }
 }
