@@ -2,6 +2,7 @@
 //!
 //! (Plain comments on the groups: clap would take documentation for the verb's help.)
 
+mod kubernetes;
 mod local;
 mod slurm;
 
@@ -14,6 +15,7 @@ use croupier_run::StoredRun;
 use crate::flags::{ClaimFlags, StoreFlags, WorkFlags};
 use crate::{CliError, environment};
 
+pub(crate) use kubernetes::{KubernetesFlags, print as print_manifests};
 pub(crate) use local::LocalFlags;
 pub(crate) use slurm::SlurmFlags;
 
@@ -24,6 +26,8 @@ pub(crate) enum EngineName {
     Local,
     /// Job arrays of Slurm
     Slurm,
+    /// Manifests of Indexed Jobs, for somebody to apply
+    Kubernetes,
 }
 
 impl EngineName {
@@ -32,6 +36,7 @@ impl EngineName {
         match self {
             Self::Local => "local",
             Self::Slurm => "slurm",
+            Self::Kubernetes => "kubernetes",
         }
     }
 }
@@ -47,6 +52,8 @@ pub(crate) struct EngineFlags {
     pub(crate) local: LocalFlags,
     #[command(flatten)]
     pub(crate) slurm: SlurmFlags,
+    #[command(flatten)]
+    pub(crate) kubernetes: KubernetesFlags,
 }
 
 impl EngineFlags {
@@ -58,6 +65,8 @@ impl EngineFlags {
     pub(crate) fn threads(&self) -> Option<u64> {
         match self.name() {
             EngineName::Local => None,
+            EngineName::Slurm => Some(self.slurm.cpus_per_task.into()),
+            EngineName::Kubernetes => self.kubernetes.threads(),
         }
     }
 
@@ -70,6 +79,9 @@ impl EngineFlags {
         match self.name() {
             EngineName::Local => Ok(Box::new(local::open(&self.local, run, call))),
             EngineName::Slurm => Ok(Box::new(slurm::open(&self.slurm, run, call))),
+            EngineName::Kubernetes => Err(CliError::Usage(
+                "--on kubernetes only goes with `launch`, which prints what you apply; the rest is kubectl's, and `status`, `wait`, `reduce` and `cancel` work without --on".to_owned(),
+            )),
         }
     }
 

@@ -1,5 +1,6 @@
 //! What starts shards.
 
+pub mod kubernetes;
 mod local;
 mod part;
 mod slurm;
