@@ -17,6 +17,7 @@ from moto.server import ThreadedMotoServer
 import arrays
 import buckets
 import documents
+import manifests
 import readers
 import trackers
 
@@ -78,6 +79,10 @@ def ceph(folder):
             os.kill(int(file.read_text()), signal.SIGKILL)
 
 
+def kubernetes(folder):
+    manifests.check(folder)
+
+
 def slurm(folder):
     if os.geteuid() != 0 or not shutil.which("apt-get"):
         raise Skipped("Slurm's packages are installed by apt as root")
@@ -128,7 +133,7 @@ def free_ports(count):
             continue
 
 
-CHECKS = [streams, profile, golden, arrow, readme, tracker, ceph, slurm]
+CHECKS = [streams, profile, golden, arrow, readme, tracker, kubernetes, ceph, slurm]
 
 
 def main(chosen):
