@@ -124,26 +124,25 @@ def stop(folder):
             pass
 
 
-def result(cluster, name, exit_code=0):
-    """The result that a run's driver has left: nobody else has reduced it."""
+def result(cluster, name, count=1):
+    """The result that a run's driver has left, of so many: nobody else has reduced it."""
     cluster.until_over(name)
     results = list((cluster.folder / "croupier-runs" / name / "results").glob("*/result.json"))
-    expect(f"results of {name} by its driver", len(results), 1)
-    return cluster.report("reduce", "--run", name, exit_code=exit_code)
+    expect(f"results of {name} by its driver", len(results), count)
+    return cluster.report("reduce", "--run", name)
 
 
 def array(cluster, quiet):
     """Launched, and launched again by somebody who does not know: two arrays and one driver, which reduces."""
-    launched = cluster.launch("array", "--array-limit", 4, **SLOW)
+    launched = cluster.launch("array", "--array-limit", 2, **SLOW)
     expect("started", launched["started"], list(range(SHARDS)))
     expect("engine", launched["engine"], "slurm")
     again = cluster.launch("array", **SLOW)
     expect("started again", again["started"], [])
-    expect("at work", again["at_work"], SHARDS)
     expect("driver", again["driver"], launched["driver"])
     jobs = cluster.jobs("array")
     running = [state for *_, state in jobs if state == "RUNNING"]
-    expect(f"the limit holds: {jobs}", len(running) <= 4, True)
+    expect(f"the limit holds: {jobs}", len(running) <= 2, True)
     expect("digest", result(cluster, "array")["digest"], quiet)
     expect("arrays", cluster.arrays("array"), len(ARRAYS))
     expect("drivers", cluster.drivers("array"), ["COMPLETED"])
@@ -163,10 +162,10 @@ def lost_answer(cluster, quiet):
     )
     lossy.chmod(0o755)
     path = f"{folder}:{os.environ['PATH']}"
-    launched = cluster.launch("lossy", **SLOW, PATH=path)
-    expect("at work", launched["at_work"], SHARDS)
+    cluster.launch("lossy", **SLOW, PATH=path)
     expect("digest", result(cluster, "lossy")["digest"], quiet)
     expect("arrays", cluster.arrays("lossy"), len(ARRAYS))
+    expect("drivers", cluster.drivers("lossy"), ["COMPLETED"])
 
 
 def failing(cluster, quiet):
@@ -217,12 +216,13 @@ def cancel(cluster, quiet):
     cluster.working("cancelled", 0)
     cluster.report("cancel", "--on", "slurm", "--run", "cancelled")
     cluster.until_over("cancelled")
-    expect("drivers", cluster.drivers("cancelled"), ["COMPLETED"])
+    # With 3, since the policy refuses what is there.
+    expect("drivers", cluster.drivers("cancelled"), ["FAILED"])
     kept = list((cluster.folder / "croupier-runs/cancelled/partials").glob("00000-*"))
     expect("shard 0 has published", len(kept) >= 1, True)
     launched = cluster.report("launch", "--on", "slurm", "--run", "cancelled")
     expect("driver", launched["driver"].startswith("job "), True)
-    expect("digest", result(cluster, "cancelled")["digest"], quiet)
+    expect("digest", result(cluster, "cancelled", 2)["digest"], quiet)
 
 
 def node_down(cluster, quiet):
@@ -242,7 +242,6 @@ def node_down(cluster, quiet):
     starts = [one["scheduler"]["attempt"] for one in attempts]
     expect("starts", starts, ["1", "2"])
     expect("no round", (cluster.folder / "croupier-runs/down/rounds").exists(), False)
-    cluster.call("scontrol", "update", f"NodeName={node}", "State=RESUME")
 
 
 LONG = ["--samples", 2400, "--seed", 9]

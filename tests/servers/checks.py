@@ -19,6 +19,7 @@ import buckets
 import documents
 import image
 import machines
+import manifests
 import readers
 import smoke
 import template
@@ -99,6 +100,10 @@ def ceph(folder):
             os.kill(int(file.read_text()), signal.SIGKILL)
 
 
+def kubernetes(folder):
+    manifests.check(folder)
+
+
 def slurm(folder):
     if os.geteuid() != 0 or not shutil.which("apt-get"):
         raise Skipped("Slurm's packages are installed by apt as root")
@@ -149,7 +154,7 @@ def free_ports(count):
             continue
 
 
-CHECKS = [streams, profile, golden, arrow, readme, tracker, deploy, states, container, ceph, slurm]
+CHECKS = [streams, profile, golden, arrow, readme, tracker, deploy, states, container, kubernetes, ceph, slurm]
 
 
 def main(chosen):

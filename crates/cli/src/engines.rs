@@ -3,6 +3,7 @@
 //! (Plain comments on the groups: clap would take documentation for the verb's help.)
 
 mod batch;
+mod kubernetes;
 mod local;
 mod slurm;
 
@@ -16,6 +17,7 @@ use crate::flags::{ClaimFlags, StoreFlags, WorkFlags};
 use crate::{CliError, environment};
 
 pub(crate) use batch::BatchFlags;
+pub(crate) use kubernetes::{KubernetesFlags, print as print_manifests};
 pub(crate) use local::LocalFlags;
 pub(crate) use slurm::SlurmFlags;
 
@@ -30,6 +32,8 @@ pub(crate) enum EngineName {
     AwsBatchEach,
     /// Job arrays of Slurm
     Slurm,
+    /// Manifests of Indexed Jobs, for somebody to apply
+    Kubernetes,
 }
 
 impl EngineName {
@@ -40,6 +44,7 @@ impl EngineName {
             Self::AwsBatch => "aws-batch",
             Self::AwsBatchEach => "aws-batch-each",
             Self::Slurm => "slurm",
+            Self::Kubernetes => "kubernetes",
         }
     }
 }
@@ -57,6 +62,8 @@ pub(crate) struct EngineFlags {
     pub(crate) batch: BatchFlags,
     #[command(flatten)]
     pub(crate) slurm: SlurmFlags,
+    #[command(flatten)]
+    pub(crate) kubernetes: KubernetesFlags,
 }
 
 impl EngineFlags {
@@ -67,8 +74,10 @@ impl EngineFlags {
     /// How many threads a shard is given, where the engine's flags say so.
     pub(crate) fn threads(&self) -> Option<u64> {
         match self.name() {
-            EngineName::Local | EngineName::Slurm => None,
+            EngineName::Local => None,
             EngineName::AwsBatch | EngineName::AwsBatchEach => self.batch.threads(),
+            EngineName::Slurm => Some(self.slurm.cpus_per_task.into()),
+            EngineName::Kubernetes => self.kubernetes.threads(),
         }
     }
 
@@ -83,6 +92,9 @@ impl EngineFlags {
             EngineName::AwsBatch => batch::open(&self.batch, run, call, false).await,
             EngineName::AwsBatchEach => batch::open(&self.batch, run, call, true).await,
             EngineName::Slurm => Ok(Box::new(slurm::open(&self.slurm, run, call))),
+            EngineName::Kubernetes => Err(CliError::Usage(
+                "--on kubernetes only goes with `launch`, which prints what you apply; the rest is kubectl's, and `status`, `wait`, `reduce` and `cancel` work without --on".to_owned(),
+            )),
         }
     }
 

@@ -2,6 +2,7 @@
 
 #[cfg(feature = "aws")]
 mod aws_batch;
+pub mod kubernetes;
 mod local;
 mod part;
 mod slurm;

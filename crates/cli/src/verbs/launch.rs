@@ -4,7 +4,7 @@ use clap::ArgMatches;
 use croupier_run::{Found, Standing};
 use serde::Serialize;
 
-use crate::engines::{driver_arguments, worker_call};
+use crate::engines::{EngineName, driver_arguments, print_manifests, worker_call};
 use crate::exit::Exit;
 use crate::flags::LaunchVerb;
 use crate::kind::Kind;
@@ -49,6 +49,19 @@ pub(crate) async fn launch(
     }
     let mut run = open_or_plan(kind, matches, flags).await?;
     let call = worker_call(&run, &flags.work, &flags.claim, &flags.store)?;
+    if flags.engine.name() == EngineName::Kubernetes {
+        let (engine, has_last) = (&flags.engine.kubernetes, !flags.no_driver);
+        print_manifests(
+            engine,
+            &mut run,
+            &call,
+            &flags.store,
+            has_last,
+            flags.show.json,
+        )
+        .await?;
+        return Ok(Exit::Done);
+    }
     let mut engine = flags.engine.open(&run, call).await?;
     let driver_arguments = driver_arguments(&run, matches);
     if engine.needs_driver() && flags.no_driver {

@@ -88,7 +88,12 @@ pub(super) async fn submit(arguments: &[String], script: &str) -> Result<String,
     Ok(id.to_owned())
 }
 
-async fn call(program: &str, arguments: &[&str], input: Option<&str>) -> Result<String, Failure> {
+/// One call, with what it is to read.
+pub(super) async fn call(
+    program: &str,
+    arguments: &[&str],
+    input: Option<&str>,
+) -> Result<String, Failure> {
     let failed = |reason: String| Failure {
         is_passing: PASSING.iter().any(|passing| reason.contains(passing)),
         error: EngineError {

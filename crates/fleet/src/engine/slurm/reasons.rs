@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::Names;
-use super::command::query;
+use super::command::{call, query};
 use super::queue::{Job, Queue};
 use super::script::quoted;
 use crate::engine::{EngineError, Reason};
@@ -144,7 +144,8 @@ async fn accounts(names: &Names, shards: u32, largest: u32) -> Vec<(u32, u64, u3
         "--name",
         &all,
     ];
-    let Ok(text) = query("sacct", &arguments).await else {
+    // Not tried again: it only adds to what the controller says.
+    let Ok(text) = call("sacct", &arguments, None).await else {
         return Vec::new();
     };
     text.lines()
