@@ -4,9 +4,12 @@
 //! fields are all tallies gets them by `#[derive(Tally)]`. Merging need be neither associative nor
 //! commutative to give the same bits: the engine always merges along the canonical tree.
 
+mod centre;
 mod extremes;
 mod mean;
+mod moments;
 mod proportion;
+mod shape;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -15,6 +18,7 @@ use crate::Estimates;
 
 pub use extremes::{Extreme, Extremes};
 pub use mean::Mean;
+pub use moments::Moments;
 pub use proportion::Proportion;
 
 /// State that samples are recorded into, that merges, and that estimates come from.
@@ -45,10 +49,12 @@ pub trait Tally: Clone + Send + Sync + Serialize + DeserializeOwned + 'static {
     fn estimates(&self, estimates: &mut Estimates);
 }
 
-/// A tally refuses a block because of a NaN or an infinity.
+/// A tally refuses a block because of a NaN or an infinity, or of what it can't hold for another
+/// reason, such as a negative weight.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("recorded what is not finite{}: {what}", if path.is_empty() { String::new() } else { format!(" in {path}") })]
+#[error("recorded what is {why}{}: {what}", if path.is_empty() { String::new() } else { format!(" in {path}") })]
 pub struct NotFinite {
+    why: &'static str,
     path: String,
     what: String,
 }
@@ -57,8 +63,17 @@ impl NotFinite {
     /// Says what was not finite, such as `NaN` or `the sum of squares is infinite`.
     pub fn new(what: impl Into<String>) -> Self {
         Self {
+            why: "not finite",
             path: String::new(),
             what: what.into(),
+        }
+    }
+
+    /// Says what is finite and refused all the same, such as `a negative weight`.
+    pub fn refused(what: impl Into<String>) -> Self {
+        Self {
+            why: "refused",
+            ..Self::new(what)
         }
     }
 
