@@ -33,5 +33,7 @@ pub use grid::{BlockLength, Grid, GridError, MAX_BLOCKS};
 pub use inputs::Inputs;
 pub use kernel::{Kernel, StreamPer, check_kernel_name, kernel_name};
 pub use stream::{Domain, Generator, RECIPE, Seeded, Stream, StreamNumber};
-pub use tally::{Extreme, Extremes, Mean, Moments, NotFinite, Proportion, Tally};
+pub use tally::{
+    Extreme, Extremes, Mean, Moments, NotFinite, Proportion, Tally, WeightedMean, WeightedMoments,
+};
 pub use tree::{Frontier, Node, Trunk};

@@ -10,6 +10,7 @@ mod mean;
 mod moments;
 mod proportion;
 mod shape;
+mod weighted;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -20,6 +21,7 @@ pub use extremes::{Extreme, Extremes};
 pub use mean::Mean;
 pub use moments::Moments;
 pub use proportion::Proportion;
+pub use weighted::{WeightedMean, WeightedMoments};
 
 /// State that samples are recorded into, that merges, and that estimates come from.
 ///

@@ -4,3 +4,4 @@ mod moments;
 #[path = "../../src/property.rs"]
 mod property;
 mod support;
+mod weighted;

@@ -142,3 +142,59 @@ pub(crate) fn is_close(found: f64, expected: f64, relative: f64) {
         "{found}, expected {expected}"
     );
 }
+
+/// Standard normal values, by Box and Muller.
+pub(crate) fn normals(count: usize) -> Vec<f64> {
+    let uniform = noise(count + count % 2);
+    let pair = |pair: &[f64]| {
+        let radius = (-2.0 * (1.0 - pair[0]).ln()).sqrt();
+        let (sine, cosine) = (std::f64::consts::TAU * pair[1]).sin_cos();
+        [radius * sine, radius * cosine]
+    };
+    let mut normals: Vec<f64> = uniform.chunks(2).flat_map(pair).collect();
+    normals.truncate(count);
+    normals
+}
+
+/// How estimates vary from run to run, beside the errors that they have said, their mean, and how many
+/// of their intervals held the answer.
+pub(crate) struct Replications {
+    pub(crate) mean: f64,
+    pub(crate) spread: f64,
+    pub(crate) said: f64,
+    pub(crate) covered: f64,
+}
+
+impl Replications {
+    pub(crate) fn of(estimates: &[Estimate], answer: f64) -> Self {
+        let values: Vec<f64> = estimates.iter().map(|one| one.value.unwrap()).collect();
+        let ([mean, _], [_, squares]) = central::<2>(&values);
+        let of_all = estimates.len() as f64;
+        let said = |one: &Estimate| one.std_error.unwrap() / of_all;
+        let covers = |one: &&Estimate| {
+            let [low, high] = one.interval.unwrap();
+            (low..=high).contains(&answer)
+        };
+        Self {
+            mean,
+            spread: squares.sqrt(),
+            said: estimates.iter().map(said).sum(),
+            covered: estimates.iter().filter(covers).count() as f64 / of_all,
+        }
+    }
+
+    /// Whether the errors said are the spread seen, within a share of it, and 95 % intervals hold the
+    /// answer in a share of the runs that is at least `least`.
+    pub(crate) fn are_honest(&self, name: &str, slack: f64, least: f64) {
+        let Self {
+            spread,
+            said,
+            covered,
+            ..
+        } = self;
+        assert!(
+            (said / spread - 1.0).abs() < slack && (least..0.98).contains(covered),
+            "{name}: errors of {said} are said, {spread} are seen, {covered} of the intervals hold the answer"
+        );
+    }
+}
