@@ -34,6 +34,7 @@ pub use inputs::Inputs;
 pub use kernel::{Kernel, StreamPer, check_kernel_name, kernel_name};
 pub use stream::{Domain, Generator, RECIPE, Seeded, Stream, StreamNumber};
 pub use tally::{
-    Extreme, Extremes, Mean, Moments, NotFinite, Proportion, Tally, WeightedMean, WeightedMoments,
+    ControlVariate, Covariance, Extreme, Extremes, Jackknife, Jackknifed, Mean, Moments, NotFinite,
+    Proportion, Ratio, Tally, WeightedMean, WeightedMoments,
 };
 pub use tree::{Frontier, Node, Trunk};

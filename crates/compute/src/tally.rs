@@ -4,11 +4,16 @@
 //! fields are all tallies gets them by `#[derive(Tally)]`. Merging need be neither associative nor
 //! commutative to give the same bits: the engine always merges along the canonical tree.
 
+mod array;
 mod centre;
+mod control_variate;
+mod covariance;
 mod extremes;
+mod jackknife;
 mod mean;
 mod moments;
 mod proportion;
+mod ratio;
 mod shape;
 mod weighted;
 
@@ -17,10 +22,14 @@ use serde::de::DeserializeOwned;
 
 use crate::Estimates;
 
+pub use control_variate::ControlVariate;
+pub use covariance::Covariance;
 pub use extremes::{Extreme, Extremes};
+pub use jackknife::{Jackknife, Jackknifed};
 pub use mean::Mean;
 pub use moments::Moments;
 pub use proportion::Proportion;
+pub use ratio::Ratio;
 pub use weighted::{WeightedMean, WeightedMoments};
 
 /// State that samples are recorded into, that merges, and that estimates come from.
