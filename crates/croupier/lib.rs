@@ -40,6 +40,9 @@
 //! |---|---|
 //! | write a kernel | [`Kernel`], [`Stream`], [`pinned`] |
 //! | choose what to record | [`Mean`], [`Proportion`], [`Extremes`], `#[derive(Tally)]`, [`Tally`] |
+//! | know an output's distribution | [`Moments`] |
+//! | weigh samples | [`WeightedMean`], [`WeightedMoments`] |
+//! | use outputs together | [`Covariance`], [`ControlVariate`], [`Ratio`], [`Jackknife`] |
 //! | run it from code | [`Run`], [`Results`] |
 //! | run it from the command line | [`main`] |
 
@@ -50,8 +53,9 @@ mod runtime;
 /// What a kernel's source usually needs.
 pub mod prelude {
     pub use crate::{
-        ChaCha8Rng, ChaCha12Rng, ChaCha20Rng, Estimates, Extremes, Failure, Inputs, Kernel, Mean,
-        NotFinite, Proportion, Run, Seeded, Stream, StreamPer, Tally, pinned,
+        ChaCha8Rng, ChaCha12Rng, ChaCha20Rng, ControlVariate, Covariance, Estimates, Extremes,
+        Failure, Inputs, Jackknife, Kernel, Mean, Moments, NotFinite, Proportion, Ratio, Run,
+        Seeded, Stream, StreamPer, Tally, WeightedMean, WeightedMoments, pinned,
     };
     // `#[derive(Args)]` writes `clap::`, which a crate that names no clap of its own finds here.
     pub use clap::{self, Args};
@@ -61,8 +65,9 @@ pub mod prelude {
 
 pub use croupier_cli::main;
 pub use croupier_compute::{
-    Domain, Estimate, Estimates, Extreme, Extremes, Failure, Generator, Inputs, Kernel, Mean,
-    NotFinite, Proportion, Seeded, Stream, StreamNumber, StreamPer, Tally, pinned,
+    ControlVariate, Covariance, Domain, Estimate, Estimates, Extreme, Extremes, Failure, Generator,
+    Inputs, Jackknife, Jackknifed, Kernel, Mean, Moments, NotFinite, Proportion, Ratio, Seeded,
+    Stream, StreamNumber, StreamPer, Tally, WeightedMean, WeightedMoments, pinned,
 };
 pub use croupier_derive::Tally;
 pub use croupier_run::{Error, EstimateReport, Policy, Report};

@@ -8,5 +8,6 @@ mod failures;
 mod foreign;
 mod planning;
 mod results;
+mod statistics;
 mod support;
 mod workers;
