@@ -9,3 +9,4 @@ mod property;
 mod ratio;
 mod support;
 mod weighted;
+mod wilson;
