@@ -4,7 +4,7 @@ mod regression;
 
 use serde::{Deserialize, Serialize};
 
-use crate::interval::{normal_interval_quantile, student_quantile};
+use crate::interval::student_quantile;
 use crate::{Covariance, Estimate, Estimates, NotFinite, Tally};
 
 use regression::Regression;
@@ -28,7 +28,8 @@ const ERRORS_OFF: f64 = 5.0;
 ///
 /// Estimates: the controlled mean itself; `plain`, the output's mean as it is; `coefficient.k`, where control
 /// k is number k of what is recorded; and `variance_reduction`, how many times as many samples the plain mean
-/// needs for the same error, whose own error holds for jointly normal outputs. A control that is a
+/// needs for the same error. The last two have no error of their own: it would need moments that are not
+/// kept, and those of normal outputs are a third of what is seen with an option's. A control that is a
 /// combination of those before it, or does not vary, is left out, and a note says so, as it does where a
 /// control's mean is unlike what is known.
 ///
@@ -155,36 +156,32 @@ impl<const D: usize> Tally for ControlVariate<D> {
         estimates.within("plain", |estimates| {
             estimates.push(closed.mean_estimate(0, level));
         });
+        let alone = |value: Option<f64>| Estimate {
+            value,
+            std_error: None,
+            interval: None,
+            samples,
+        };
+        if regression.is_some() {
+            estimates.within("coefficient", |estimates| {
+                estimates.note("is of the regression on these samples: it has no standard error");
+            });
+        }
         for k in 1..D {
             estimates.within(&format!("coefficient.{k}"), |estimates| {
-                estimates.push(about(
-                    regression.as_ref().map(|it| it.coefficients[k]),
-                    regression.as_ref().and_then(|it| it.coefficient_error(k)),
-                ));
+                estimates.push(alone(regression.as_ref().map(|it| it.coefficients[k])));
             });
         }
         estimates.within("variance_reduction", |estimates| {
-            let found = regression
-                .as_ref()
-                .and_then(|it| Some((it.variance_reduction()?, it.correlation()?)));
-            if found.is_none() && regression.as_ref().is_some_and(|it| it.std_error.is_some()) {
+            let found = regression.as_ref().and_then(Regression::variance_reduction);
+            if found.is_some() {
+                estimates.note("is what these samples show: it has no standard error");
+            } else if samples > 1 {
                 estimates.note(
                     "can't be estimated: the output does not vary, or not beyond its controls",
                 );
             }
-            // By the delta method, from the error of a squared correlation of normal outputs.
-            let spread = found.map(|(_, correlation)| 2.0 * correlation / (samples as f64).sqrt());
-            let z = normal_interval_quantile(level);
-            let value = found.map(|(value, _)| value);
-            let factor = spread.map(|spread| (z * spread).exp());
-            estimates.push(Estimate {
-                value,
-                std_error: value.zip(spread).map(|(value, spread)| value * spread),
-                interval: value
-                    .zip(factor)
-                    .map(|(value, factor)| [value / factor, value * factor]),
-                samples,
-            });
+            estimates.push(alone(found));
         });
     }
 }

@@ -17,10 +17,6 @@ pub(super) struct Regression<const D: usize> {
     /// How many of its standard errors each control's mean is from what is known.
     pub(super) errors_off: [Option<f64>; D],
     plain_error: f64,
-    residual_variance: f64,
-    /// The share of the output's variation that is left.
-    residual_share: f64,
-    inverse_diagonal: [f64; D],
 }
 
 impl<const D: usize> Regression<D> {
@@ -69,26 +65,12 @@ impl<const D: usize> Regression<D> {
                 (k > 0 && error > 0.0).then(|| means[k].abs() / error)
             }),
             plain_error: (total / (n - 1.0) / n).sqrt(),
-            residual_variance,
-            residual_share: residual / total,
-            inverse_diagonal: std::array::from_fn(|k| matrix[k][k]),
         })
-    }
-
-    pub(super) fn coefficient_error(&self, k: usize) -> Option<f64> {
-        (self.std_error.is_some() && self.is_used[k])
-            .then(|| (self.residual_variance * self.inverse_diagonal[k]).sqrt())
     }
 
     pub(super) fn variance_reduction(&self) -> Option<f64> {
         let ratio = self.plain_error / self.std_error?;
         Some(ratio * ratio).filter(|factor| factor.is_finite())
-    }
-
-    /// The multiple correlation of the output with its controls.
-    pub(super) fn correlation(&self) -> Option<f64> {
-        let square = 1.0 - self.residual_share;
-        square.is_finite().then(|| square.max(0.0).sqrt())
     }
 }
 

@@ -53,15 +53,15 @@ pub struct WeightedMoments {
     open: Open,
 }
 
-/// The stretch being recorded: the same sums about its centre.
+/// The stretch being recorded.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 struct Open {
     count: u64,
     length: u64,
     centre: Centre,
     has_negative_weight: bool,
-    powers: [f64; 5],
-    squared_powers: [f64; 9],
+    /// Of weights times powers, then of squared weights times powers.
+    sums: [f64; 14],
 }
 
 impl WeightedMoments {
@@ -79,26 +79,28 @@ impl WeightedMoments {
         let open = &mut self.open;
         let d = open.centre.distance_of(value);
         let d2 = d * d;
-        let w0 = weight;
-        let [w1, w2] = [weight * d, weight * d2];
+        let [w0, w1, w2] = [weight, weight * d, weight * d2];
         let [w3, w4] = [w1 * d2, w2 * d2];
-        open.count += 1;
-        open.has_negative_weight |= weight < 0.0;
-        for (sum, power) in open.powers.iter_mut().zip([w0, w1, w2, w3, w4]) {
-            *sum += power;
-        }
-        let squared = [
+        // Side by side, so that they are added two at a time.
+        let powers = [
+            w0,
+            w1,
+            w2,
+            w3,
+            w4,
             w0 * w0,
             w0 * w1,
-            w1 * w1,
+            w0 * w2,
             w1 * w2,
             w2 * w2,
-            w2 * w3,
-            w3 * w3,
+            w1 * w4,
+            w2 * w4,
             w3 * w4,
             w4 * w4,
         ];
-        for (sum, power) in open.squared_powers.iter_mut().zip(squared) {
+        open.count += 1;
+        open.has_negative_weight |= weight < 0.0;
+        for (sum, power) in open.sums.iter_mut().zip(powers) {
             *sum += power;
         }
     }
@@ -251,13 +253,13 @@ impl Parts {
 }
 
 fn about_own_mean(open: Open) -> Parts {
+    let [sum, first, w2, w3, w4, squared_powers @ ..] = open.sums;
     let mut parts = Parts {
         count: open.count,
         mean: open.centre,
-        powers: open.powers,
-        squared_powers: open.squared_powers,
+        powers: [sum, first, w2, w3, w4],
+        squared_powers,
     };
-    let [sum, first, ..] = open.powers;
     // Where all weights are zero, the centre is as good as any.
     if first != 0.0 {
         let by = first / sum;
