@@ -6,6 +6,7 @@ mod damage;
 mod deal;
 mod failures;
 mod foreign;
+mod mixture;
 mod planning;
 mod results;
 mod statistics;
