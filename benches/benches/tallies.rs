@@ -79,6 +79,7 @@ fn main() {
         }),
         Way::new("two plain sums", two_sums),
     );
+    moments(budget, &values);
     distributions(budget, &values);
 }
 
@@ -162,4 +163,155 @@ fn distributions(budget: Budget, values: &[f64]) {
         }),
         Way::new("an array of counts", by_hand),
     );
+}
+
+/// Tallies of moments and of several outputs, beside the crate `average` and sums by hand; and their merges.
+fn moments(budget: Budget, values: &[f64]) {
+    use average::Estimate as _;
+    use croupier_compute::{Covariance, Jackknife, Moments, Ratio, WeightedMean, WeightedMoments};
+
+    compare(
+        budget,
+        "Moments::record",
+        ITEMS,
+        "4 ns a value",
+        Way::new("Moments", || {
+            let mut moments = Moments::new();
+            record_all(values, |_, value| moments.record(value));
+            moments.end_block().expect("finite values");
+            black_box(moments);
+        }),
+        Way::new("average::Kurtosis", || {
+            let mut kurtosis = average::Kurtosis::new();
+            record_all(values, |_, value| kurtosis.add(value));
+            black_box(kurtosis);
+        }),
+    );
+    compare(
+        budget,
+        "WeightedMean::record",
+        ITEMS,
+        "4 ns a value",
+        Way::new("WeightedMean", || {
+            let mut mean = WeightedMean::new();
+            record_all(values, |_, value| mean.record(value, 1.0 - value));
+            mean.end_block().expect("finite values");
+            black_box(mean);
+        }),
+        Way::new("average::WeightedMeanWithError", || {
+            let mut mean = average::WeightedMeanWithError::new();
+            record_all(values, |_, value| mean.add(value, 1.0 - value));
+            black_box(mean);
+        }),
+    );
+    let two_products = || {
+        let mut sums = [0.0; 5];
+        record_all(values, |_, value| {
+            let other = 1.0 - value * value;
+            let all = [value, other, value * value, value * other, other * other];
+            for (sum, one) in sums.iter_mut().zip(all) {
+                *sum += one;
+            }
+        });
+        black_box(sums);
+    };
+    compare(
+        budget,
+        "WeightedMoments::record",
+        ITEMS,
+        "none",
+        Way::new("WeightedMoments", || {
+            let mut moments = WeightedMoments::new();
+            record_all(values, |_, value| moments.record(value, 1.0 - value));
+            moments.end_block().expect("finite values");
+            black_box(moments);
+        }),
+        Way::new("five plain sums", two_products),
+    );
+    compare(
+        budget,
+        "Covariance<2>::record",
+        ITEMS,
+        "4 ns a pair",
+        Way::new("Covariance", || {
+            let mut both = Covariance::<2>::new();
+            record_all(values, |_, value| both.record([value, 1.0 - value * value]));
+            both.end_block().expect("finite values");
+            black_box(both);
+        }),
+        Way::new("five plain sums", two_products),
+    );
+    compare(
+        budget,
+        "Ratio::record",
+        ITEMS,
+        "4 ns a pair",
+        Way::new("Ratio", || {
+            let mut ratio = Ratio::new();
+            ratio.begin_block(0);
+            record_all(values, |_, value| ratio.record(value, 1.0 - value * value));
+            ratio.end_block().expect("finite values");
+            black_box(ratio);
+        }),
+        Way::new("five plain sums", two_products),
+    );
+    compare(
+        budget,
+        "Jackknife<2>::record",
+        ITEMS,
+        "4 ns a pair",
+        Way::new("Jackknife", || {
+            let mut jackknife = Jackknife::<2>::new();
+            jackknife.begin_block(0);
+            record_all(values, |_, value| {
+                jackknife.record([value, 1.0 - value * value])
+            });
+            jackknife.end_block().expect("finite values");
+            black_box(jackknife);
+        }),
+        Way::new("five plain sums", two_products),
+    );
+    let mut mean = Mean::new();
+    let mut moments = Moments::new();
+    let mut weighted = WeightedMean::new();
+    let mut both = Covariance::<2>::new();
+    let mut kurtosis = average::Kurtosis::new();
+    for value in values {
+        mean.record(*value);
+        moments.record(*value);
+        weighted.record(*value, 1.0 - value);
+        both.record([*value, 1.0 - value * value]);
+        kurtosis.add(*value);
+    }
+    for (title, ours) in [
+        ("Mean, merge of two nodes", merges(&mean)),
+        ("Moments, merge of two nodes", merges(&moments)),
+        ("WeightedMean, merge of two nodes", merges(&weighted)),
+        ("Covariance<2>, merge of two nodes", merges(&both)),
+    ] {
+        let theirs = Way::new("average::Kurtosis", || {
+            use average::Merge as _;
+            let mut into = kurtosis.clone();
+            for _ in 0..MERGES {
+                into.merge(black_box(&kurtosis));
+            }
+            black_box(&into);
+        });
+        compare(budget, title, MERGES, "100 ns", ours, theirs);
+    }
+}
+
+const MERGES: u64 = 10_000;
+
+/// Merges into one tally, again and again, copies of another.
+fn merges<T: Tally>(tally: &T) -> Way<'_> {
+    let mut closed = tally.clone();
+    closed.end_block().expect("finite values");
+    Way::new("merge and copy", move || {
+        let mut into = closed.clone();
+        for _ in 0..MERGES {
+            into.merge(black_box(&closed).clone());
+        }
+        black_box(&into);
+    })
 }

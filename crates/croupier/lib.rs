@@ -44,6 +44,9 @@
 //! | run Markov chains | [`Autocorrelated`] |
 //! | record many points in one run | arrays, vectors, [`ByName`] |
 //! | draw antithetic pairs | [`Stream::antithetic`] |
+//! | know an output's distribution | [`Moments`] |
+//! | weigh samples | [`WeightedMean`], [`WeightedMoments`] |
+//! | use outputs together | [`Covariance`], [`ControlVariate`], [`Ratio`], [`Jackknife`] |
 //! | run it from code | [`Run`], [`Results`] |
 //! | run it from the command line | [`main`] |
 //! | do once what is no sampling: copy, measure, run another program | [`Task`] |
@@ -58,10 +61,11 @@ pub mod s3;
 
 /// What a kernel's source usually needs.
 pub mod prelude {
-    pub use crate::{Autocorrelated, ByName, Histogram, Misfit, Quantiles};
     pub use crate::{
-        ChaCha8Rng, ChaCha12Rng, ChaCha20Rng, Estimates, Extremes, Failure, Inputs, Kernel, Mean,
-        NotFinite, Proportion, Run, Seeded, Stream, StreamPer, Tally, Task, TaskFailure, pinned,
+        Autocorrelated, ByName, ChaCha8Rng, ChaCha12Rng, ChaCha20Rng, ControlVariate, Covariance,
+        Estimates, Extremes, Failure, Histogram, Inputs, Jackknife, Kernel, Mean, Misfit, Moments,
+        NotFinite, Proportion, Quantiles, Ratio, Run, Seeded, Stream, StreamPer, Tally, Task,
+        TaskFailure, WeightedMean, WeightedMoments, pinned,
     };
     // `#[derive(Args)]` writes `clap::`, which a crate that names no clap of its own finds here.
     pub use clap::{self, Args};
@@ -71,12 +75,11 @@ pub mod prelude {
 
 pub use croupier_cli::{App, app, main};
 pub use croupier_compute::{
-    Autocorrelated, Bin, ByName, Chain, EdgesError, Half, Histogram, Misfit, NamesError, Quantiles,
-    QuantilesError, Resolution, Scale,
-};
-pub use croupier_compute::{
-    Domain, Estimate, Estimates, Extreme, Extremes, Failure, Generator, Inputs, Kernel, Mean,
-    NotFinite, Proportion, Seeded, Stream, StreamNumber, StreamPer, Tally, pinned,
+    Autocorrelated, Bin, ByName, Chain, ControlVariate, Covariance, Domain, EdgesError, Estimate,
+    Estimates, Extreme, Extremes, Failure, Generator, Half, Histogram, Inputs, Jackknife,
+    Jackknifed, Kernel, Mean, Misfit, Moments, NamesError, NotFinite, Proportion, Quantiles,
+    QuantilesError, Ratio, Resolution, Scale, Seeded, Stream, StreamNumber, StreamPer, Tally,
+    WeightedMean, WeightedMoments, pinned,
 };
 pub use croupier_derive::Tally;
 pub use croupier_run::{Error, EstimateReport, Policy, Report, Task, TaskFailure};

@@ -37,9 +37,9 @@ pub use inputs::Inputs;
 pub use kernel::{Kernel, StreamPer, check_kernel_name, kernel_name, type_name};
 pub use stream::Half;
 pub use stream::{Domain, Generator, RECIPE, Seeded, Stream, StreamNumber};
-pub use tally::{Autocorrelated, Chain};
-pub use tally::{Bin, EdgesError, Histogram, Scale};
-pub use tally::{ByName, NamesError};
-pub use tally::{Extreme, Extremes, Mean, NotFinite, Proportion, Tally};
-pub use tally::{Misfit, Quantiles, QuantilesError, Resolution};
+pub use tally::{
+    Autocorrelated, Bin, ByName, Chain, ControlVariate, Covariance, EdgesError, Extreme, Extremes,
+    Histogram, Jackknife, Jackknifed, Mean, Misfit, Moments, NamesError, NotFinite, Proportion,
+    Quantiles, QuantilesError, Ratio, Resolution, Scale, Tally, WeightedMean, WeightedMoments,
+};
 pub use tree::{Frontier, Node, Trunk};

@@ -4,14 +4,23 @@
 //! fields are all tallies gets them by `#[derive(Tally)]`. Merging need be neither associative nor
 //! commutative to give the same bits: the engine always merges along the canonical tree.
 
+mod array;
 mod autocorrelated;
 mod by_name;
+mod centre;
 mod containers;
+mod control_variate;
+mod covariance;
 mod extremes;
 mod histogram;
+mod jackknife;
 mod mean;
+mod moments;
 mod proportion;
 mod quantiles;
+mod ratio;
+mod shape;
+mod weighted;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -20,11 +29,17 @@ use crate::Estimates;
 
 pub use autocorrelated::{Autocorrelated, Chain};
 pub use by_name::{ByName, NamesError};
+pub use control_variate::ControlVariate;
+pub use covariance::Covariance;
 pub use extremes::{Extreme, Extremes};
 pub use histogram::{Bin, EdgesError, Histogram, Scale};
+pub use jackknife::{Jackknife, Jackknifed};
 pub use mean::Mean;
+pub use moments::Moments;
 pub use proportion::Proportion;
 pub use quantiles::{Quantiles, QuantilesError, Resolution};
+pub use ratio::Ratio;
+pub use weighted::{WeightedMean, WeightedMoments};
 
 /// State that samples are recorded into, that merges, and that estimates come from.
 ///
@@ -66,10 +81,12 @@ pub trait Tally: Clone + Send + Sync + Serialize + DeserializeOwned + 'static {
     fn estimates(&self, estimates: &mut Estimates);
 }
 
-/// A tally refuses a block because of a NaN or an infinity.
+/// A tally refuses a block because of a NaN or an infinity, or of what it can't hold for another
+/// reason, such as a negative weight.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("recorded what is not finite{}: {what}", if path.is_empty() { String::new() } else { format!(" in {path}") })]
+#[error("recorded what is {why}{}: {what}", if path.is_empty() { String::new() } else { format!(" in {path}") })]
 pub struct NotFinite {
+    why: &'static str,
     path: String,
     what: String,
 }
@@ -78,8 +95,17 @@ impl NotFinite {
     /// Says what was not finite, such as `NaN` or `the sum of squares is infinite`.
     pub fn new(what: impl Into<String>) -> Self {
         Self {
+            why: "not finite",
             path: String::new(),
             what: what.into(),
+        }
+    }
+
+    /// Says what is finite and refused all the same, such as `a negative weight`.
+    pub fn refused(what: impl Into<String>) -> Self {
+        Self {
+            why: "refused",
+            ..Self::new(what)
         }
     }
 

@@ -39,6 +39,9 @@ pub struct Attempt {
     pub process: Option<String>,
     /// The processor's model.
     pub cpu: Option<String>,
+    /// The build of the C library's functions that it had.
+    #[serde(default)]
+    pub libm: Option<String>,
     /// The program's fingerprint.
     pub build: String,
     /// How many threads it had.
@@ -247,6 +250,7 @@ fn unseen(shard: u32, id: &str) -> Attempt {
         host: machine.host,
         process: None,
         cpu: machine.cpu,
+        libm: machine.libm,
         build: String::new(),
         threads: 0,
         threads_source: String::new(),

@@ -2,6 +2,8 @@
 
 mod build_id;
 
+pub(crate) use build_id::build_id;
+
 use std::io::Read;
 use std::path::Path;
 
@@ -41,7 +43,7 @@ impl Executable {
         let mut bytes = Vec::new();
         file.by_ref().take(HEAD_BYTES).read_to_end(&mut bytes)?;
         let mut hasher = Sha256::new();
-        match build_id::build_id(&bytes) {
+        match build_id(&bytes) {
             Some(id) => {
                 hasher.update(id);
                 // What somebody appended or stripped since is not in the id.

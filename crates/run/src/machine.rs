@@ -1,6 +1,9 @@
 //! The machine and process a worker runs on: for attempt records, which explain and never decide.
 
 use std::fs;
+use std::io::Read;
+
+use crate::executable::build_id;
 
 /// What this machine is, and what this process has used so far. What a system doesn't tell is none.
 #[derive(Clone, Debug, Default)]
@@ -9,6 +12,9 @@ pub struct Machine {
     pub host: Option<String>,
     /// The processor's model.
     pub cpu: Option<String>,
+    /// Which build of the C library's functions (`f64::ln`, `exp`, `sin`) this process has: the linker's id of
+    /// `libm`. None where they are a part of the program.
+    pub libm: Option<String>,
 }
 
 impl Machine {
@@ -22,6 +28,7 @@ impl Machine {
         Self {
             host: host.map(|host| host.trim().to_owned()),
             cpu,
+            libm: libm(),
         }
     }
 
@@ -68,6 +75,24 @@ impl Machine {
     }
 }
 
+/// The id of the `libm` that this process has loaded.
+fn libm() -> Option<String> {
+    // Headers and notes come first in a file.
+    const HEAD_BYTES: u64 = 64 << 10;
+    let maps = fs::read_to_string("/proc/self/maps").ok()?;
+    let is_libm = |path: &&str| {
+        let name = path.rsplit('/').next().unwrap_or_default();
+        path.starts_with('/') && (name.starts_with("libm.so") || name.starts_with("libm-"))
+    };
+    let mut paths = maps
+        .lines()
+        .filter_map(|line| Some(&line[line.find('/')?..]));
+    let file = fs::File::open(paths.find(is_libm)?).ok()?;
+    let mut head = Vec::new();
+    file.take(HEAD_BYTES).read_to_end(&mut head).ok()?;
+    build_id(&head).map(hex::encode)
+}
+
 /// Where this system counts its processes.
 fn processes() -> Option<String> {
     let namespace = fs::read_link("/proc/self/ns/pid").ok()?;
@@ -83,6 +108,8 @@ mod tests {
     fn linux_tells_all_of_it() {
         let machine = Machine::current();
         assert!(machine.host.is_some_and(|host| !host.is_empty()));
+        let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
+        assert_eq!(machine.libm.is_some(), maps.contains("/libm.so"));
         assert!(Machine::memory_peak_bytes().is_some_and(|bytes| bytes > 100_000));
         let process = Machine::process().unwrap();
         assert!(!Machine::is_gone(&process));

@@ -271,3 +271,107 @@ fn ising_has_onsagers_energy() {
     let critical = 2.0 / (1.0 + 2.0_f64.sqrt()).ln();
     assert!((onsager_energy(critical - 1e-4) + 2.0_f64.sqrt()).abs() < 2e-3);
 }
+
+/// The call on the mean of two prices: once the first is known, it is a call on the second, by Black and Scholes; the
+/// first is integrated over.
+fn asian_call_of_two_dates(
+    spot: f64,
+    strike: f64,
+    rate: f64,
+    volatility: f64,
+    maturity: f64,
+) -> f64 {
+    let step = maturity / 2.0;
+    let spread = volatility * step.sqrt();
+    let drift = rate * step - 0.5 * spread * spread;
+    let discount = f64::exp(-rate * step);
+    let call = |first: f64| {
+        // (first + second) / 2 - strike is half of second - left.
+        let left = 2.0 * strike - first;
+        let value = if left <= 0.0 {
+            first - discount * left
+        } else {
+            let d1 = (f64::ln(first / left) + rate * step) / spread + 0.5 * spread;
+            first * normal_cdf(d1) - discount * left * normal_cdf(d1 - spread)
+        };
+        0.5 * value
+    };
+    let density = |z: f64| f64::exp(-0.5 * z * z) / (2.0 * PI).sqrt();
+    let of = |z: f64| density(z) * call(spot * f64::exp(drift + spread * z));
+    discount * integral(of, -9.0, 9.0)
+}
+
+#[test]
+fn asian_option_is_an_integral_and_its_control_pays() {
+    for (arguments, [spot, strike, rate, volatility, maturity]) in [
+        ("--seed 7", [100.0, 100.0, 0.05, 0.2, 1.0]),
+        (
+            "--seed 8 --spot 90 --strike 110 --rate -0.01 --volatility 0.45 --maturity 2.5",
+            [90.0, 110.0, -0.01, 0.45, 2.5],
+        ),
+    ] {
+        let report = report(
+            "asian_option",
+            &format!("--samples 200000 --dates 2 {arguments}"),
+            &[],
+        );
+        let answer = asian_call_of_two_dates(spot, strike, rate, volatility, maturity);
+        is_near(&report, "asian-option", answer, 4e-3);
+        is_near(&report, "plain", answer, 0.1);
+        assert!(!report["warnings"].to_string().contains("said to be known"));
+    }
+    // More dates: no answer, but the plain mean, and a control that is worth hundreds of times the samples.
+    let report = report("asian_option", "--samples 200000 --seed 7 --dates 50", &[]);
+    let (value, error) = estimate(&report, "asian-option");
+    is_near(&report, "plain", value, 0.1);
+    let (reduction, _) = estimate(&report, "variance_reduction");
+    let (_, plain_error) = estimate(&report, "plain");
+    assert!(reduction > 500.0, "{reduction}");
+    assert!(((plain_error / error).powi(2) / reduction - 1.0).abs() < 1e-9);
+}
+
+/// The normal tail by its continued fraction, right to the last digits from 3 on.
+fn normal_tail(x: f64) -> f64 {
+    let fraction = (1..200).rev().fold(x, |below, k| x + f64::from(k) / below);
+    (-0.5 * x * x).exp() / (2.0 * PI).sqrt() / fraction
+}
+
+#[test]
+fn rare_event_has_its_closed_form() {
+    // The probability of 5 deviations is in every table.
+    assert!((normal_tail(5.0) / 2.866_515_718_791_94e-7 - 1.0).abs() < 1e-12);
+    for (arguments, threshold) in [
+        ("--seed 7", 5.0),
+        ("--seed 8 --threshold 4", 4.0),
+        ("--seed 9 --threshold 20", 20.0),
+    ] {
+        let report = report("rare_event", &format!("--samples 300000 {arguments}"), &[]);
+        let answer = normal_tail(threshold);
+        is_near(&report, "plain", answer, 1e-2 * answer);
+        let warnings = report["warnings"].to_string();
+        assert!(
+            warnings.contains("`self_normalised` rests on no more than"),
+            "{warnings}"
+        );
+    }
+}
+
+#[test]
+fn harmonic_oscillator_has_the_energy_of_its_temperature() {
+    for (arguments, answer) in [
+        ("--seed 7", 1.0),
+        (
+            "--seed 8 --temperature 2 --sampled 1.5 --stiffness 0.5",
+            4.0,
+        ),
+    ] {
+        let report = report(
+            "harmonic_oscillator",
+            &format!("--samples 400000 {arguments}"),
+            &[],
+        );
+        is_near(&report, "harmonic-oscillator", answer, 2e-2);
+        is_near(&report, "jackknife", answer, 2e-2);
+        assert_eq!(report["warnings"], Value::Array(Vec::new()));
+    }
+}

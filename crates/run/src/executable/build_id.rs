@@ -7,7 +7,7 @@ const SEGMENT_IS_NOTES: u32 = 4;
 
 /// The build id in the first bytes of a 64-bit little-endian ELF file; none where there is none, or it
 /// lies further back.
-pub(super) fn build_id(file: &[u8]) -> Option<&[u8]> {
+pub(crate) fn build_id(file: &[u8]) -> Option<&[u8]> {
     const ELF_64_LITTLE: &[u8] = b"\x7fELF\x02\x01";
     if !file.starts_with(ELF_64_LITTLE) {
         return None;

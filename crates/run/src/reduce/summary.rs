@@ -227,6 +227,12 @@ fn warnings<T>(
             threads,
         });
     }
+    if attempts.mixture().is_mixed() {
+        warnings.push(Warning::Mixed {
+            mixture: attempts.mixture().clone(),
+            run: run.uri(),
+        });
+    }
     if engine::PANICS_ABORT {
         warnings.push(Warning::PanicsAbort);
     }

@@ -1,6 +1,7 @@
 //! What a run used, added up from the records of its attempts.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::pin::pin;
 use std::sync::Arc;
 
@@ -33,8 +34,47 @@ pub(crate) struct Attempts {
     blocks: u64,
     thread_seconds: f64,
     fewest_blocks_for_threads: Option<(u32, u64, usize)>,
+    mixture: Mixture,
     /// By shard.
     facts: Vec<AttemptFacts>,
+}
+
+/// On what the attempts ran that finished blocks, as far as it can change a last bit.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Mixture {
+    /// Processors, by model.
+    pub(crate) cpus: BTreeSet<String>,
+    /// Builds of the C library's functions.
+    pub(crate) libms: BTreeSet<String>,
+}
+
+impl Mixture {
+    /// More than these say no more, whatever records hold.
+    const MOST: usize = 8;
+
+    fn add<'a>(
+        &mut self,
+        cpus: impl Iterator<Item = &'a str>,
+        libms: impl Iterator<Item = &'a str>,
+    ) {
+        for cpu in cpus {
+            insert(&mut self.cpus, cpu);
+        }
+        for libm in libms {
+            insert(&mut self.libms, libm);
+        }
+    }
+
+    /// Whether one and the same function may have had two results.
+    pub(crate) fn is_mixed(&self) -> bool {
+        self.cpus.len() > 1 || self.libms.len() > 1
+    }
+}
+
+fn insert(names: &mut BTreeSet<String>, name: &str) {
+    if names.len() < Mixture::MOST && !names.contains(name) {
+        names.insert(name.to_owned());
+    }
 }
 
 /// What is kept of each attempt, to compare those that were in trouble with the rest.
@@ -69,6 +109,10 @@ struct Sums<'a> {
     threads: usize,
     blocks: u64,
     blocks_done: u64,
+    #[serde(default)]
+    cpu: Option<Cow<'a, str>>,
+    #[serde(default)]
+    libm: Option<Cow<'a, str>>,
 }
 
 impl Attempts {
@@ -112,6 +156,12 @@ impl Attempts {
             threads: attempt.threads as u32,
             memory_bytes: attempt.memory_peak_bytes.unwrap_or(0) as f32,
         });
+        if attempt.blocks_done > 0 {
+            self.mixture.add(
+                attempt.cpu.as_deref().into_iter(),
+                attempt.libm.as_deref().into_iter(),
+            );
+        }
         self.usage.attempts += 1;
         self.usage.wall_hours += attempt.seconds / 3600.0;
         self.usage.cpu_hours += attempt.cpu_seconds.unwrap_or(0.0) / 3600.0;
@@ -135,6 +185,11 @@ impl Attempts {
 
     fn merge(&mut self, right: &Self) {
         self.facts.extend_from_slice(&right.facts);
+        let [cpus, libms] = [&right.mixture.cpus, &right.mixture.libms];
+        self.mixture.add(
+            cpus.iter().map(String::as_str),
+            libms.iter().map(String::as_str),
+        );
         self.usage.attempts += right.usage.attempts;
         self.usage.wall_hours += right.usage.wall_hours;
         self.usage.cpu_hours += right.usage.cpu_hours;
@@ -170,6 +225,10 @@ impl Attempts {
         // Keys are in the order of text, where shard 100000 comes before 10001.
         self.facts.sort_by_key(|fact| fact.shard);
         Trouble::of(&self.facts, unfinished)
+    }
+
+    pub(crate) fn mixture(&self) -> &Mixture {
+        &self.mixture
     }
 
     pub(crate) fn blocks(&self) -> u64 {

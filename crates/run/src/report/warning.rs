@@ -1,10 +1,12 @@
 //! Everything a result may warn of: what was seen, why it matters, what to do.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use croupier_compute::{ENOUGH_EVENTS, ENOUGH_SAMPLES, TooFew};
 
 use super::Comparison;
+use super::usage::Mixture;
 use crate::layout::PartialName;
 
 #[derive(Clone, Debug, PartialEq)]
@@ -53,6 +55,11 @@ pub(crate) enum Warning {
         shard: u32,
         blocks: u64,
         threads: usize,
+    },
+    /// Machines that may give one function two results.
+    Mixed {
+        mixture: Mixture,
+        run: String,
     },
     PanicsAbort,
     /// An interval that rests on too little.
@@ -190,6 +197,25 @@ impl fmt::Display for Warning {
                 formatter,
                 "the standard deviation of `{name}` went from {before:.3e} to {after:.3e} since the last look: a few samples carry it, and its interval may be too short; begin with more --samples"
             ),
+            Self::Mixed { mixture, run } => {
+                let Mixture { cpus, libms } = mixture;
+                let list = |names: &BTreeSet<String>| {
+                    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+                    names.join(", ")
+                };
+                formatter.write_str("this run was worked on by ")?;
+                if cpus.len() > 1 {
+                    write!(formatter, "{} types of processor ({})", cpus.len(), list(cpus))?;
+                }
+                if libms.len() > 1 {
+                    let and = if cpus.len() > 1 { " and " } else { "" };
+                    write!(formatter, "{and}{} builds of libm ({})", libms.len(), list(libms))?;
+                }
+                write!(
+                    formatter,
+                    ": where the kernel calls functions that are not pinned, their last bits may differ; `verify --run {run}` runs blocks of every shard again on this machine and compares, with --deep all of them"
+                )
+            }
             Self::PanicsAbort => formatter.write_str(
                 "this program is built with panic = \"abort\": a sample that panics ends the process and can't be left out; build it with panic = \"unwind\"",
             ),

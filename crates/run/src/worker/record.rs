@@ -32,6 +32,7 @@ impl Record {
                 host: machine.host,
                 process: Machine::process(),
                 cpu: machine.cpu,
+                libm: machine.libm,
                 build: options.executable.name(),
                 threads: options.pool.threads(),
                 threads_source: options.threads_source.clone(),
