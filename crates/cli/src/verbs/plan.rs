@@ -82,14 +82,12 @@ async fn plan_cases(
 ) -> Result<Exit, CliError> {
     const AT_ONCE: usize = 16;
     let name = cases::name(kind, &flags.plan)?;
-    let placed = cases::place(kind, matches, &flags.plan, source, &name, &flags.store).await?;
-    let cases = placed.cases;
+    let wanted = cases::wanted(kind, matches, &flags.plan, source)?;
     let options = run_uri::options(&flags.store);
-    let reader = CaseReader::new(kind, &cases, &[], &options).await?;
-    // All are read before any is planned, so that a bad one is found while nothing has begun.
-    for case in cases.manifest.numbers() {
-        reader.read(case).await?;
-    }
+    let reader = CaseReader::new(kind, &wanted, &[], &options).await?;
+    reader.check(&options).await?;
+    let placed = cases::place(kind, &wanted, &name, &flags.store).await?;
+    let cases = placed.cases;
     stream::iter(cases.manifest.numbers())
         .map(|case| reader.place(&cases, case))
         .buffer_unordered(AT_ONCE)
