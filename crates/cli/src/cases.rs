@@ -29,14 +29,11 @@ pub(crate) fn source(flags: &PlanFlags, is_shard: bool) -> Result<Option<CaseSou
         .filter(|uri| is_shard && !names_one(uri));
     match (&flags.cases, folder) {
         (None, None) => Ok(None),
-        (Some(_), None) if flags.kwargs.is_some() => Err(CliError::Usage(
+        (Some(_), _) if flags.kwargs.is_some() => Err(CliError::Usage(
             "--cases and --kwargs both say where parameters are: give one of them".to_owned(),
         )),
-        (Some(_), Some(_)) => Err(CliError::Usage(
-            "--cases and --kwargs both say where parameters are: give one of them".to_owned(),
-        )),
-        (Some(uri), None) if is_lines(uri) => Ok(Some(CaseSource::Lines(uri.clone()))),
-        (Some(uri), None) => Ok(Some(CaseSource::Folder(folder_of(uri)))),
+        (Some(uri), _) if is_lines(uri) => Ok(Some(CaseSource::Lines(uri.clone()))),
+        (Some(uri), _) => Ok(Some(CaseSource::Folder(folder_of(uri)))),
         (None, Some(_)) if flags.shards.is_some_and(|shards| shards > 1) => {
             Err(CliError::Usage(
                 "--shards: with --kwargs each process of an array runs its case whole; give --cases instead to deal each case to several".to_owned(),
