@@ -318,6 +318,7 @@ fn uneven_plan(samples: u64, shards: u32) -> Plan {
         inputs: BTreeMap::new(),
         policy: "complete".parse().expect("a policy"),
         at_most_once: false,
+        until: None,
         failed_samples: "0".parse().expect("a limit"),
     }
 }
@@ -331,6 +332,7 @@ fn plan_of(shards: u32) -> Plan {
         inputs: BTreeMap::new(),
         policy: "complete".parse().expect("a policy"),
         at_most_once: false,
+        until: None,
         failed_samples: "0".parse().expect("a limit"),
     }
 }

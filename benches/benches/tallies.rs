@@ -7,6 +7,7 @@
 use std::hint::black_box;
 
 use croupier_benches::{Budget, Way, compare};
+use croupier_compute::{Autocorrelated, Histogram, Quantiles, Resolution};
 use croupier_compute::{Extremes, Mean, Proportion, Tally};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -77,5 +78,88 @@ fn main() {
             black_box(extremes);
         }),
         Way::new("two plain sums", two_sums),
+    );
+    distributions(budget, &values);
+}
+
+/// Histograms and quantiles. By hand: one array of counts, and the bin by a multiplication, which checks for nothing.
+fn distributions(budget: Budget, values: &[f64]) {
+    let record = |mut histogram: Histogram| {
+        record_all(values, |_, value| histogram.record(value));
+        histogram.end_block().expect("finite values");
+        black_box(histogram);
+    };
+    let quantiles = |resolution: Resolution| {
+        let mut quantiles = Quantiles::new([0.5, 0.99]).with_resolution(resolution);
+        record_all(values, |_, value| quantiles.record(value));
+        quantiles.end_block().expect("finite values");
+        black_box(quantiles);
+    };
+    let by_hand = || {
+        let mut counts = vec![0u64; 100];
+        record_all(values, |_, value| {
+            if let Some(count) = counts.get_mut((value * 100.0) as usize) {
+                *count += 1;
+            }
+        });
+        black_box(counts);
+    };
+    // Two significant digits, of values in millionths.
+    let hdr = || {
+        let mut histogram = hdrhistogram::Histogram::<u64>::new(2).expect("two digits");
+        record_all(values, |_, value| {
+            histogram.record((value * 1e6) as u64).expect("it resizes");
+        });
+        black_box(histogram);
+    };
+    let aim = "4 ns a value";
+    compare(
+        budget,
+        "Histogram::record",
+        ITEMS,
+        aim,
+        Way::new("uniform", || record(Histogram::uniform(0.0, 1.0, 100))),
+        Way::new("an array of counts", by_hand),
+    );
+    compare(
+        budget,
+        "Histogram::record",
+        ITEMS,
+        aim,
+        Way::new("logarithmic", || {
+            record(Histogram::logarithmic(1e-6, 1.0, 100));
+        }),
+        Way::new("an array of counts", by_hand),
+    );
+    compare(
+        budget,
+        "Quantiles::record",
+        ITEMS,
+        aim,
+        Way::new("Medium", || quantiles(Resolution::Medium)),
+        Way::new("hdrhistogram", hdr),
+    );
+    compare(
+        budget,
+        "Quantiles::record",
+        ITEMS,
+        aim,
+        Way::new("Fine", || quantiles(Resolution::Fine)),
+        Way::new("an array of counts", by_hand),
+    );
+    compare(
+        budget,
+        "Autocorrelated::record",
+        ITEMS,
+        "none",
+        Way::new("Autocorrelated", || {
+            let mut tally = Autocorrelated::new();
+            let mut chain = tally.chain();
+            record_all(values, |_, value| chain.record(value));
+            drop(chain);
+            tally.end_block().expect("finite values");
+            black_box(tally);
+        }),
+        Way::new("an array of counts", by_hand),
     );
 }

@@ -40,18 +40,28 @@
 //! |---|---|
 //! | write a kernel | [`Kernel`], [`Stream`], [`pinned`] |
 //! | choose what to record | [`Mean`], [`Proportion`], [`Extremes`], `#[derive(Tally)]`, [`Tally`] |
+//! | see a distribution | [`Histogram`], [`Quantiles`] |
+//! | run Markov chains | [`Autocorrelated`] |
+//! | record many points in one run | arrays, vectors, [`ByName`] |
+//! | draw antithetic pairs | [`Stream::antithetic`] |
 //! | run it from code | [`Run`], [`Results`] |
 //! | run it from the command line | [`main`] |
+//! | do once what is no sampling: copy, measure, run another program | [`Task`] |
+//! | use S3 in a task | `s3::client` |
+//! | have several kernels and tasks in one program | [`app`] |
 
 mod results;
 mod run;
 mod runtime;
+#[cfg(feature = "s3")]
+pub mod s3;
 
 /// What a kernel's source usually needs.
 pub mod prelude {
+    pub use crate::{Autocorrelated, ByName, Histogram, Misfit, Quantiles};
     pub use crate::{
         ChaCha8Rng, ChaCha12Rng, ChaCha20Rng, Estimates, Extremes, Failure, Inputs, Kernel, Mean,
-        NotFinite, Proportion, Run, Seeded, Stream, StreamPer, Tally, pinned,
+        NotFinite, Proportion, Run, Seeded, Stream, StreamPer, Tally, Task, TaskFailure, pinned,
     };
     // `#[derive(Args)]` writes `clap::`, which a crate that names no clap of its own finds here.
     pub use clap::{self, Args};
@@ -59,13 +69,17 @@ pub mod prelude {
     pub use serde::{Deserialize, Serialize};
 }
 
-pub use croupier_cli::main;
+pub use croupier_cli::{App, app, main};
+pub use croupier_compute::{
+    Autocorrelated, Bin, ByName, Chain, EdgesError, Half, Histogram, Misfit, NamesError, Quantiles,
+    QuantilesError, Resolution, Scale,
+};
 pub use croupier_compute::{
     Domain, Estimate, Estimates, Extreme, Extremes, Failure, Generator, Inputs, Kernel, Mean,
     NotFinite, Proportion, Seeded, Stream, StreamNumber, StreamPer, Tally, pinned,
 };
 pub use croupier_derive::Tally;
-pub use croupier_run::{Error, EstimateReport, Policy, Report};
+pub use croupier_run::{Error, EstimateReport, Policy, Report, Task, TaskFailure};
 pub use rand_chacha::{ChaCha8Rng, ChaCha12Rng, ChaCha20Rng};
 pub use results::Results;
 pub use run::Run;

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use croupier_compute::engine::{Control, Pool};
-use croupier_compute::{BlockLength, Kernel};
+use croupier_compute::{BlockLength, Estimates, Kernel, Tally, kernel_name};
 use croupier_run::{
-    Checkpoints, Executable, FailedSamplesLimit, Identity, Plan, ReduceOptions, WorkOptions,
-    load_inputs, plan, reduce, work,
+    Checkpoints, Executable, FailedSamplesLimit, Identity, Plan, ReduceOptions, Until, Verdict,
+    WorkOptions, load_inputs, plan, reduce, work,
 };
 use croupier_store::{Memory, Options, Store};
 use serde::Serialize;
@@ -54,12 +55,15 @@ pub struct Run<K> {
     threads: Option<usize>,
     block: Option<u64>,
     failed_samples: Result<FailedSamplesLimit, Error>,
+    /// Without aims, the number of samples is fixed.
+    until: Result<Until, Error>,
     inputs: BTreeMap<String, String>,
     place: Option<(String, String)>,
 }
 
 impl<K: Kernel + Serialize> Run<K> {
-    /// A run of `kernel`. It needs [`samples`](Self::samples), unless the kernel's parameters fix them.
+    /// A run of `kernel`. It needs [`samples`](Self::samples) or [`until`](Self::until), unless the kernel's
+    /// parameters fix the number of samples.
     pub fn new(kernel: K) -> Self {
         Self {
             kernel,
@@ -69,12 +73,13 @@ impl<K: Kernel + Serialize> Run<K> {
             threads: None,
             block: None,
             failed_samples: Ok(FailedSamplesLimit::default()),
+            until: Ok(Until::new(Vec::new())),
             inputs: BTreeMap::new(),
             place: None,
         }
     }
 
-    /// How many samples.
+    /// How many samples. With [`until`](Self::until), how many to begin with.
     pub fn samples(mut self, samples: u64) -> Self {
         self.samples = Some(samples);
         self
@@ -110,6 +115,77 @@ impl<K: Kernel + Serialize> Run<K> {
         self
     }
 
+    /// Goes on until an estimate is precise enough: `"rel=1e-3"`, half its interval over its value, or
+    /// `"abs=0.05"`, half its interval; `"price:rel=1e-3"` where there are several. Called again, all of it is to be
+    /// reached. The intervals of the result then hold at every look. Where a maximum ends the run before, the
+    /// result is given all the same, and is not `accepted`.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use croupier::prelude::*;
+    ///
+    /// #[derive(Serialize)]
+    /// struct Dice {}
+    ///
+    /// impl Kernel for Dice {
+    ///     type Rng = ChaCha8Rng;
+    ///     type Tally = Mean;
+    ///     const BLOCK: u64 = 256;
+    ///
+    ///     fn tally(&self) -> Mean {
+    ///         Mean::new()
+    ///     }
+    ///
+    ///     fn sample(&self, _sample: u64, rng: &mut Stream<ChaCha8Rng>, mean: &mut Mean) {
+    ///         mean.record(f64::from(rng.random_range(1..=6)));
+    ///     }
+    /// }
+    ///
+    /// let results = Run::new(Dice {}).until("rel=0.01").seed(7).run()?;
+    /// let mean = &results.report.estimates[0];
+    /// assert!(results.report.accepted);
+    /// assert!(mean.high.unwrap() - mean.value.unwrap() <= 0.01 * mean.value.unwrap());
+    /// # Ok::<(), croupier::Error>(())
+    /// ```
+    pub fn until(mut self, aim: &str) -> Self {
+        self.change_until(|until| Ok(until.aims.push(aim.parse()?)));
+        self
+    }
+
+    /// With [`until`](Self::until): the most samples the run may have.
+    pub fn max_samples(mut self, samples: u64) -> Self {
+        self.change_until(|until| {
+            until.max_samples = Some(samples);
+            Ok(())
+        });
+        self
+    }
+
+    /// With [`until`](Self::until): the longest the run may take. What would take longer is not begun.
+    pub fn max_time(mut self, time: Duration) -> Self {
+        self.change_until(|until| {
+            until.max_seconds = Some(time.as_secs_f64());
+            Ok(())
+        });
+        self
+    }
+
+    /// With [`until`](Self::until): what every sample of an estimate lies between, as `"0,1"` or `"price:0,100"`, which
+    /// makes its interval right for any number of samples.
+    pub fn bounds(mut self, bounds: &str) -> Self {
+        self.change_until(|until| Ok(until.bounds.push(bounds.parse()?)));
+        self
+    }
+
+    fn change_until(&mut self, change: impl FnOnce(&mut Until) -> Result<(), Error>) {
+        if let Ok(until) = &mut self.until
+            && let Err(error) = change(until)
+        {
+            self.until = Err(error);
+        }
+    }
+
     /// An input that the kernel is prepared with: a path or an S3 URI.
     pub fn input(mut self, name: impl Into<String>, uri: impl Into<String>) -> Self {
         self.inputs.insert(name.into(), uri.into());
@@ -136,24 +212,35 @@ impl<K: Kernel + Serialize> Run<K> {
     async fn execute(mut self) -> Result<Results<K::Tally>, Error> {
         let refused = |failure| Error::Input(format!("the kernel refuses: {failure}"));
         self.kernel.validate().map_err(refused)?;
+        let until = self.until?;
+        let until = (!until.aims.is_empty()).then_some(until);
         let samples = match (self.kernel.domain(), self.samples) {
-            (Some(domain), None) => domain,
-            (Some(domain), Some(samples)) if samples == domain => domain,
+            (Some(domain), None) => Some(domain),
+            (Some(domain), Some(samples)) if samples == domain => Some(domain),
             (Some(domain), Some(samples)) => {
                 return Err(Error::Input(format!(
                     "{samples} samples: the parameters fix the number of samples at {domain}"
                 )));
             }
-            (None, Some(samples)) => samples,
-            (None, None) => {
+            (None, samples) if samples.is_some() || until.is_some() => samples,
+            (None, _) => {
                 return Err(Error::Input(
-                    "how many samples? call `samples` before `run`".to_owned(),
+                    "how many samples? call `samples` or `until` before `run`".to_owned(),
                 ));
             }
         };
         let (inputs, digests) = load_inputs(K::INPUTS, &self.inputs, &Options::default()).await?;
         self.kernel.prepare(&inputs).map_err(refused)?;
         let length = BlockLength::new(self.block.unwrap_or(K::BLOCK))?;
+        let until = match until {
+            Some(until) => Some(until.named(&estimate_names(&self.kernel))?),
+            None => None,
+        };
+        let samples = match &until {
+            // A domain is refused by the plan.
+            Some(until) => until.first_samples(samples, length, self.shards)?,
+            None => samples.unwrap_or_default(),
+        };
         let seed = match self.seed {
             Some(seed) => seed,
             None => croupier_run::drawn_seed()?,
@@ -165,6 +252,7 @@ impl<K: Kernel + Serialize> Run<K> {
             inputs: self.inputs,
             policy: Default::default(),
             at_most_once: false,
+            until,
             failed_samples: self.failed_samples?,
         };
         let (store, name): (Arc<dyn Store>, String) = match self.place {
@@ -187,26 +275,44 @@ impl<K: Kernel + Serialize> Run<K> {
             checkpoints: Checkpoints::default(),
             control: Arc::new(Control::new()),
         };
-        let run = plan(&store, &name, &planned).await?.run;
+        let mut run = plan(&store, &name, &planned).await?.run;
         let kernel = Arc::new(self.kernel);
-        for shard in 0..run.shards() {
-            work(&run, &kernel, shard, &options).await?;
-        }
         let reduce_options = ReduceOptions {
             failed_samples: Some(planned.failed_samples),
             ..ReduceOptions::default()
         };
-        let reduced = reduce::<K>(&run, &reduce_options).await?;
-        match (reduced.tally, reduced.report.refused.clone()) {
-            (Some(tally), None) => Ok(Results {
+        let mut first = 0;
+        let reduced = loop {
+            for shard in first..run.shards() {
+                work(&run, &kernel, shard, &options).await?;
+            }
+            first = run.shards();
+            let reduced = reduce::<K>(&run, &reduce_options).await?;
+            if !run.go_on(&reduced.report).await? {
+                break reduced;
+            }
+        };
+        match (reduced.tally, reduced.verdict) {
+            (Some(tally), Verdict::Accepted | Verdict::Imprecise) => Ok(Results {
                 report: reduced.report,
                 tally,
             }),
-            (_, refused) => Err(Error::Input(
-                refused.unwrap_or_else(|| "the run has no blocks".to_owned()),
+            _ => Err(Error::Input(
+                reduced
+                    .report
+                    .refused
+                    .unwrap_or_else(|| "the run has no blocks".to_owned()),
             )),
         }
     }
+}
+
+/// What a kernel's tally estimates, by name.
+fn estimate_names<K: Kernel>(kernel: &K) -> Vec<String> {
+    let mut estimates = Estimates::new(kernel_name::<K>(), 0.95);
+    kernel.tally().estimates(&mut estimates);
+    let names = estimates.named().iter();
+    names.map(|(name, _)| name.clone()).collect()
 }
 
 #[cfg(test)]

@@ -17,8 +17,12 @@ from moto.server import ThreadedMotoServer
 import arrays
 import buckets
 import documents
+import image
+import machines
 import manifests
 import readers
+import smoke
+import template
 import trackers
 
 # A file to which the names of checks that were skipped are added; unset for none.
@@ -63,6 +67,23 @@ def tracker(folder):
         trackers.check_campaign(folder, endpoint)
 
 
+def deploy(folder):
+    template.check(folder)
+    smoke.check(folder)
+
+
+def states(_):
+    with moto() as endpoint:
+        machines.check(endpoint)
+
+
+def container(folder):
+    if os.geteuid() != 0 or not shutil.which("podman"):
+        raise Skipped("the image is built by podman as root")
+    with moto() as endpoint:
+        image.check(folder, endpoint)
+
+
 def ceph(folder):
     if os.geteuid() != 0 or not shutil.which("apt-get"):
         raise Skipped("Ceph's packages are installed by apt as root")
@@ -99,7 +120,7 @@ def slurm(folder):
 
 
 class moto:
-    """moto's S3 and DynamoDB in this process, on a port of its own."""
+    """moto's services in this process, on a port of its own."""
 
     def __enter__(self):
         # A line a request otherwise; and where two clients put one object at once, moto may answer one of them with 500,
@@ -133,7 +154,7 @@ def free_ports(count):
             continue
 
 
-CHECKS = [streams, profile, golden, arrow, readme, tracker, kubernetes, ceph, slurm]
+CHECKS = [streams, profile, golden, arrow, readme, tracker, deploy, states, container, kubernetes, ceph, slurm]
 
 
 def main(chosen):

@@ -134,7 +134,7 @@ def campaign(folder, endpoint, seconds, seed):
         "AWS_EC2_METADATA_DISABLED": "true",
     }
     doomed = "../doomed"
-    samples = ["--samples", 25600, "--seed", 7]
+    samples = ["--samples", 102400, "--seed", 7]
     quiet = report(folder, {}, doomed, "run", *samples, "--name", "quiet-campaign")
     plan = [*samples, "--shards", SHARDS, "--name", "campaign", "--policy", "retry=9"]
     run(folder, {}, doomed, "plan", *plan)
@@ -174,7 +174,7 @@ def campaign(folder, endpoint, seconds, seed):
 
     driven = report(folder, aws, doomed, *drive)
     expect("digest", driven["digest"], quiet["digest"])
-    expect("samples", driven["samples"]["done"], 25600)
+    expect("samples", driven["samples"]["done"], 102400)
     status = report(folder, aws, doomed, "status", "--run", "campaign", *tracker[:2])
     expect("status", status["tracked"], {"done": SHARDS})
 

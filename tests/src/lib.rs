@@ -1,6 +1,8 @@
-//! What the tests stand on: programs as child processes, a crate outside the workspace, and a server that fails on
+//! What the tests stand on: programs as child processes, a crate outside the workspace, and servers that fail on
 //! demand.
 
+pub mod batch;
+mod http;
 pub mod outside;
 pub mod program;
 /// An S3 server in this process, with faults on demand.

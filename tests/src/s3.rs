@@ -8,7 +8,6 @@ mod front;
 mod objects;
 
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
@@ -18,12 +17,11 @@ use croupier_store::{Options, S3};
 use s3s::auth::{S3Auth, SecretKey};
 use s3s::service::S3ServiceBuilder;
 use s3s::{S3Result, s3_error};
-use tokio::net::TcpListener;
-use tokio::runtime::Runtime;
 
 pub use self::fault::{Fault, Moment, Operation, Request};
 use self::front::Front;
 use self::objects::Objects;
+use crate::http::Server;
 
 /// The bucket that is there from the start.
 pub const BUCKET: &str = "croupier-test";
@@ -34,11 +32,9 @@ const REGION: &str = "eu-west-1";
 /// A server on a free port of this machine. It stops, and all its connections break, when it is dropped.
 #[derive(Debug)]
 pub struct S3Server {
-    address: SocketAddr,
+    server: Server,
     objects: Objects,
     front: Arc<Front>,
-    /// `None` only while it is dropped.
-    runtime: Option<Runtime>,
 }
 
 impl S3Server {
@@ -48,39 +44,27 @@ impl S3Server {
     /// If this machine has no port or thread left.
     #[must_use]
     pub fn start() -> Self {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
-            .enable_all()
-            .build();
-        let runtime = runtime.expect("a runtime for the server");
-        // Bound before it is returned, so that no client can come too early; nothing here blocks for long.
-        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
-        listener
-            .set_nonblocking(true)
-            .expect("a socket that does not block");
-        let address = listener.local_addr().expect("an address");
         let objects = Objects::default();
         objects.create_bucket(BUCKET);
         let mut service = S3ServiceBuilder::new(objects.clone());
         service.set_auth(OneUser);
         let front = Arc::new(Front::new(service.build()));
-        let accepting = Arc::clone(&front);
-        runtime.spawn(async move {
-            let listener = TcpListener::from_std(listener).expect("a listener of the runtime");
-            accepting.serve(listener).await;
+        let (mut server, answering) = (Server::bind(), Arc::clone(&front));
+        server.answer(move |request| {
+            let front = Arc::clone(&answering);
+            async move { front.answer(request).await }
         });
         Self {
-            address,
+            server,
             objects,
             front,
-            runtime: Some(runtime),
         }
     }
 
     /// What to set `AWS_ENDPOINT_URL` to.
     #[must_use]
     pub fn endpoint(&self) -> String {
-        format!("http://{}", self.address)
+        self.server.endpoint()
     }
 
     /// `s3://` and the bucket and `prefix`, for `--store`.
@@ -164,6 +148,11 @@ impl S3Server {
         self.objects.put(BUCKET, key, bytes.into());
     }
 
+    /// Lets an object say that it has so many bytes, whatever is in it.
+    pub fn set_size(&self, key: &str, bytes: i64) {
+        self.objects.set_size(BUCKET, key, bytes);
+    }
+
     /// Removes an object behind every client's back.
     pub fn remove(&self, key: &str) {
         self.objects.remove(BUCKET, key);
@@ -208,15 +197,6 @@ impl S3Server {
     /// exactly between two of its calls.
     pub fn set_hook(&self, hook: impl Fn(Moment, &Request) + Send + Sync + 'static) {
         self.front.set_hook(Arc::new(hook));
-    }
-}
-
-impl Drop for S3Server {
-    fn drop(&mut self) {
-        if let Some(runtime) = self.runtime.take() {
-            // Waits for nothing: a connection may hang on purpose.
-            runtime.shutdown_background();
-        }
     }
 }
 

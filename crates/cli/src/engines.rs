@@ -2,6 +2,7 @@
 //!
 //! (Plain comments on the groups: clap would take documentation for the verb's help.)
 
+mod batch;
 mod kubernetes;
 mod local;
 mod slurm;
@@ -10,11 +11,12 @@ use std::ffi::OsStr;
 
 use clap::{ArgMatches, Args, Command, ValueEnum};
 use croupier_fleet::engine::{Engine, WorkerCall};
-use croupier_run::StoredRun;
+use croupier_run::Found;
 
 use crate::flags::{ClaimFlags, StoreFlags, WorkFlags};
 use crate::{CliError, environment};
 
+pub(crate) use batch::BatchFlags;
 pub(crate) use kubernetes::{KubernetesFlags, print as print_manifests};
 pub(crate) use local::LocalFlags;
 pub(crate) use slurm::SlurmFlags;
@@ -24,6 +26,10 @@ pub(crate) use slurm::SlurmFlags;
 pub(crate) enum EngineName {
     /// Processes of this machine
     Local,
+    /// Array jobs of AWS Batch
+    AwsBatch,
+    /// Jobs of AWS Batch, one for each shard
+    AwsBatchEach,
     /// Job arrays of Slurm
     Slurm,
     /// Manifests of Indexed Jobs, for somebody to apply
@@ -35,6 +41,8 @@ impl EngineName {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Local => "local",
+            Self::AwsBatch => "aws-batch",
+            Self::AwsBatchEach => "aws-batch-each",
             Self::Slurm => "slurm",
             Self::Kubernetes => "kubernetes",
         }
@@ -51,6 +59,8 @@ pub(crate) struct EngineFlags {
     #[command(flatten)]
     pub(crate) local: LocalFlags,
     #[command(flatten)]
+    pub(crate) batch: BatchFlags,
+    #[command(flatten)]
     pub(crate) slurm: SlurmFlags,
     #[command(flatten)]
     pub(crate) kubernetes: KubernetesFlags,
@@ -65,6 +75,7 @@ impl EngineFlags {
     pub(crate) fn threads(&self) -> Option<u64> {
         match self.name() {
             EngineName::Local => None,
+            EngineName::AwsBatch | EngineName::AwsBatchEach => self.batch.threads(),
             EngineName::Slurm => Some(self.slurm.cpus_per_task.into()),
             EngineName::Kubernetes => self.kubernetes.threads(),
         }
@@ -73,11 +84,13 @@ impl EngineFlags {
     /// The engine for `run`, whose workers are called by `call`.
     pub(crate) async fn open(
         &self,
-        run: &StoredRun,
+        run: &Found,
         call: WorkerCall,
     ) -> Result<Box<dyn Engine>, CliError> {
         match self.name() {
             EngineName::Local => Ok(Box::new(local::open(&self.local, run, call))),
+            EngineName::AwsBatch => batch::open(&self.batch, run, call, false).await,
+            EngineName::AwsBatchEach => batch::open(&self.batch, run, call, true).await,
             EngineName::Slurm => Ok(Box::new(slurm::open(&self.slurm, run, call))),
             EngineName::Kubernetes => Err(CliError::Usage(
                 "--on kubernetes only goes with `launch`, which prints what you apply; the rest is kubectl's, and `status`, `wait`, `reduce` and `cancel` work without --on".to_owned(),
@@ -86,7 +99,7 @@ impl EngineFlags {
     }
 
     /// The engine for looking at `run`, or ending it: it starts nothing.
-    pub(crate) async fn of(&self, run: &StoredRun) -> Result<Box<dyn Engine>, CliError> {
+    pub(crate) async fn of(&self, run: &Found) -> Result<Box<dyn Engine>, CliError> {
         let call = WorkerCall {
             program: environment::executable().map_err(no_executable)?,
             arguments: Vec::new(),
@@ -97,7 +110,7 @@ impl EngineFlags {
 
 /// How the workers of `run` are called, but for their shard.
 pub(crate) fn worker_call(
-    run: &StoredRun,
+    run: &Found,
     work: &WorkFlags,
     claim: &ClaimFlags,
     store: &StoreFlags,
@@ -127,7 +140,7 @@ pub(crate) fn worker_call(
 }
 
 /// The call of a driver of `run`, on the engine and with the flags that this call was given.
-pub(crate) fn driver_arguments(run: &StoredRun, matches: &ArgMatches) -> Vec<String> {
+pub(crate) fn driver_arguments(run: &Found, matches: &ArgMatches) -> Vec<String> {
     let mut arguments = vec!["drive".to_owned(), "--run".to_owned(), run.uri()];
     let groups = Command::new("driver");
     let groups = EngineFlags::augment_args(groups);

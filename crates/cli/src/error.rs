@@ -100,12 +100,15 @@ impl From<croupier_store::Error> for CliError {
     }
 }
 
-fn exit_of(error: &croupier_run::Error) -> Exit {
+pub(crate) fn exit_of(error: &croupier_run::Error) -> Exit {
     use croupier_run::Error;
     match error {
         Error::Differ { .. } => Exit::BitsDiffer,
         Error::Foreign { .. } => Exit::Foreign,
-        Error::Kernel(_) => Exit::KernelFailed,
+        Error::Kernel(_)
+        | Error::Task {
+            is_permanent: true, ..
+        } => Exit::KernelFailed,
         Error::Stopped { .. } => Exit::Stopped,
         Error::RunStopped { .. } | Error::StartedBefore { .. } => Exit::Failed,
         error if error.is_retryable() => Exit::Failed,

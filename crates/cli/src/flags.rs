@@ -10,6 +10,7 @@ use croupier_run::{FailedSamplesLimit, Policy};
 
 use crate::engines::EngineFlags;
 use crate::number;
+use crate::until::UntilFlags;
 
 // Where runs are.
 #[derive(Args, Clone, Debug)]
@@ -43,7 +44,7 @@ pub(crate) struct RunFlags {
 #[derive(Args, Clone, Debug)]
 #[group(skip)]
 pub(crate) struct PlanFlags {
-    /// How many samples, such as 1e9, 64Mi or 1_000_000
+    /// How many samples, such as 1e9, 64Mi or 1_000_000; with --until, how many to begin with
     #[arg(long, value_name = "N", value_parser = number::count, help_heading = "Plan")]
     pub(crate) samples: Option<u64>,
     /// The seed; drawn, printed and stored if left out
@@ -67,10 +68,12 @@ pub(crate) struct PlanFlags {
     /// Start no shard a second time, whatever became of the first: for work that must not run twice
     #[arg(long, help_heading = "Plan")]
     pub(crate) at_most_once: bool,
+    #[command(flatten)]
+    pub(crate) until: UntilFlags,
     /// A file the kernel is prepared with: a path or s3://bucket/key
     #[arg(long, value_name = "NAME=URI", value_parser = input, help_heading = "Plan")]
     pub(crate) input: Vec<(String, String)>,
-    /// A JSON object with the kernel's parameters: a path or s3://bucket/key
+    /// A JSON object with the kernel's parameters: a path or s3://bucket/key. In an array, a folder with 0.json, 1.json, ...: each process runs the case of its index
     #[arg(
         long,
         visible_alias = "s3uri-kwargs",
@@ -78,6 +81,9 @@ pub(crate) struct PlanFlags {
         help_heading = "Plan"
     )]
     pub(crate) kwargs: Option<String>,
+    /// Many sets of parameters, each a case of the run: a file with a JSON object in each line (.jsonl), or a folder with 0.json, 1.json, ...
+    #[arg(long, value_name = "URI", help_heading = "Plan")]
+    pub(crate) cases: Option<String>,
 }
 
 // How a worker works.
@@ -441,7 +447,23 @@ pub(crate) struct ReplayVerb {
     pub(crate) show: ShowFlags,
 }
 
-fn duration(text: &str) -> Result<Duration, String> {
+// A folder of cases.
+#[derive(Args, Clone, Debug)]
+#[group(skip)]
+pub(crate) struct UploadVerb {
+    /// The file, with a JSON object in each line: a path or s3://bucket/key
+    #[arg(value_name = "FILE")]
+    pub(crate) file: String,
+    /// Where to put 0.json, 1.json and so on: a path or s3://bucket/prefix
+    #[arg(value_name = "URI")]
+    pub(crate) uri: String,
+    #[command(flatten)]
+    pub(crate) store: StoreFlags,
+    #[command(flatten)]
+    pub(crate) show: ShowFlags,
+}
+
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     match number::duration(text)? {
         Duration::ZERO => Err("no time at all: give at least 1ms".to_owned()),
         time => Ok(time),

@@ -1,7 +1,10 @@
-//! A kernel with its type forgotten: what verbs need of it, and no more.
+//! A kernel or a task with its type forgotten: what verbs need of it, and no more.
 //!
 //! Verbs are long and a program's kernels are many; what depends on a kernel's type is little. Kept
 //! apart behind two traits, it is all that is compiled anew for each kernel.
+
+mod several;
+mod task;
 
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -26,10 +29,20 @@ pub trait Program: Kernel + Args + Serialize + DeserializeOwned {}
 
 impl<K: Kernel + Args + Serialize + DeserializeOwned> Program for K {}
 
-/// A kernel's type: what is known before there are parameters.
+pub(crate) use several::Several;
+pub(crate) use task::KindOfTask;
+pub use task::TaskProgram;
+
+/// A kernel's or a task's type: what is known before there are parameters.
 #[async_trait]
 pub(crate) trait Kind: Send + Sync {
     fn name(&self) -> String;
+    /// The kind that runs of `kernel` are of; none where it is another program's.
+    fn named(&self, kernel: &str) -> Option<&dyn Kind>;
+    /// Whether it draws no samples.
+    fn is_task(&self) -> bool {
+        false
+    }
     fn version(&self) -> u32;
     fn block(&self) -> u64;
     fn inputs(&self) -> &'static [&'static str];
@@ -60,6 +73,10 @@ pub(crate) trait Instance: Send + Sync {
         block: BlockLength,
         inputs: InputDigests,
     ) -> Result<Identity, Error>;
+    /// What its tally estimates, by name.
+    fn estimate_names(&self) -> Result<Vec<String>, Failure> {
+        Ok(Vec::new())
+    }
     async fn work(
         &self,
         run: &StoredRun,
@@ -98,6 +115,10 @@ impl<K> KindOf<K> {
 impl<K: Program> Kind for KindOf<K> {
     fn name(&self) -> String {
         kernel_name::<K>()
+    }
+
+    fn named(&self, kernel: &str) -> Option<&dyn Kind> {
+        (kernel == self.name()).then_some(self)
     }
 
     fn version(&self) -> u32 {
@@ -167,6 +188,15 @@ impl<K: Program> Instance for InstanceOf<K> {
     ) -> Result<Identity, Error> {
         catch_panic(|| Ok(Identity::of(&*self.0, seed, block, inputs)))
             .unwrap_or_else(|failure| Err(Error::Input(format!("the parameters: {failure}"))))
+    }
+
+    fn estimate_names(&self) -> Result<Vec<String>, Failure> {
+        catch_panic(|| {
+            let mut estimates = Estimates::new(kernel_name::<K>(), 0.95);
+            self.0.tally().estimates(&mut estimates);
+            let names = estimates.named().iter();
+            Ok(names.map(|(name, _)| name.clone()).collect())
+        })
     }
 
     async fn work(

@@ -9,6 +9,8 @@
 //! invariant: the process's environment is read in the module `environment` alone. (clap reads `CROUPIER_*`
 //! for flags, named by [`parameters::set_environment_names`]; the AWS SDK reads its own.)
 
+mod app;
+mod cases;
 mod engines;
 mod environment;
 mod error;
@@ -28,9 +30,11 @@ mod supervise;
 mod target;
 pub mod threads;
 mod tracking;
+mod until;
 mod verbs;
 mod worker;
 
+pub use app::{App, app};
 pub use error::CliError;
-pub use kind::Program;
+pub use kind::{Program, TaskProgram};
 pub use program::main;

@@ -81,6 +81,55 @@ pub fn parse(
         .map_err(|error| blame(error, &json.file, &flags))
 }
 
+/// Parses parameters that come from a file alone: `common` goes before what the file says, and `defaults` behind it.
+/// The environment is not asked.
+///
+/// # Errors
+/// What clap refuses, with the file.
+pub fn parse_file(
+    command: &Command,
+    common: &JsonFlags,
+    own: &JsonFlags,
+    defaults: &JsonFlags,
+) -> Result<ArgMatches, ParametersError> {
+    let command = command
+        .clone()
+        .mut_args(|arg| arg.env(clap::builder::Resettable::Reset));
+    let has = |flags: &JsonFlags, id: &str| flags.flags.iter().any(|flag| flag.id == id);
+    let defaults = defaults
+        .flags
+        .iter()
+        .filter(|flag| !has(own, &flag.id) && !has(common, &flag.id));
+    let given = common.flags.iter().chain(defaults);
+    let arguments: Vec<OsString> = std::iter::once(OsString::from("case"))
+        .chain(given.flat_map(|flag| flag.arguments.clone()))
+        .collect();
+    // What all share goes before a case's own, also where that is what no flag says: `false`, an empty list.
+    let own = JsonFlags {
+        file: own.file.clone(),
+        flags: own
+            .flags
+            .iter()
+            .filter(|flag| !has(common, &flag.id))
+            .cloned()
+            .collect(),
+    };
+    parse(&command, &arguments, &own).map_err(|error| match error {
+        ParametersError::CommandLine(error)
+            if error.kind() == clap::error::ErrorKind::MissingRequiredArgument =>
+        {
+            ParametersError::Missing {
+                file: own.file.clone(),
+                missing: match error.get(ContextKind::InvalidArg) {
+                    Some(ContextValue::Strings(missing)) => missing.clone(),
+                    _ => vec![first_line(&error)],
+                },
+            }
+        }
+        other => other,
+    })
+}
+
 /// What clap makes of a command line, passing over what is wrong or missing: enough to find a flag by which the rest is
 /// read, such as the name of the JSON file.
 ///

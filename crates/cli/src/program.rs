@@ -1,6 +1,5 @@
-//! A whole program around one kernel.
+//! A whole program around its kernels and tasks.
 
-use std::ffi::OsString;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -9,14 +8,15 @@ use croupier_compute::engine;
 use croupier_run::StoredRun;
 use croupier_store::Options;
 
+use crate::app::{Call, app};
 use crate::exit::Exit;
 use crate::flags::{
     CancelVerb, ClaimFlags, CleanVerb, DriveVerb, ExtendVerb, LaunchVerb, LogsVerb, LsVerb,
     PlanVerb, ReduceVerb, ReplayVerb, RetryVerb, RmVerb, RunVerb, ShardVerb, StatusVerb,
-    VerifyVerb, WaitVerb,
+    UploadVerb, VerifyVerb, WaitVerb,
 };
-use crate::grammar::{check_names, command, program_name};
-use crate::kind::{Kind, KindOf, Program};
+use crate::grammar::{check_names, command};
+use crate::kind::{Kind, Program, Several};
 use crate::parameters::{
     JsonFlags, JsonText, MOST_BYTES, ParametersError, leaf_of, parse, peek, set_environment_names,
 };
@@ -25,16 +25,21 @@ use crate::{CliError, environment, show, target, verbs};
 
 /// The `main` of a program with the kernel `K`: every verb of the command line.
 pub fn main<K: Program>() -> ExitCode {
-    run_to_exit(&KindOf::<K>::new())
+    app().kernel::<K>().main()
 }
 
-fn run_to_exit(kind: &dyn Kind) -> ExitCode {
-    let arguments = environment::arguments();
-    if let Some(code) = supervise(kind, &arguments) {
+pub(crate) fn run_to_exit(kinds: &[Box<dyn Kind>]) -> ExitCode {
+    let any = Several(kinds);
+    let words = environment::arguments();
+    let call = match Call::read(kinds, &any, words.clone()) {
+        Ok(call) => call,
+        Err(error) => return failed(&error).into(),
+    };
+    if let Some(code) = supervise(&call, &words) {
         return code;
     }
     engine::note_kernel_panics();
-    let exit = match call(kind, arguments) {
+    let exit = match make(&call) {
         Ok(exit) => exit,
         // Help and version are no errors; clap knows where each of its texts goes.
         Err(CliError::Parameters(ParametersError::CommandLine(error))) => {
@@ -55,16 +60,8 @@ fn failed(error: &CliError) -> Exit {
     error.exit()
 }
 
-fn call(kind: &dyn Kind, mut arguments: Vec<OsString>) -> Result<Exit, CliError> {
-    let is_verb = |argument: &OsString| {
-        let is_flag = argument.as_encoded_bytes().starts_with(b"-");
-        !is_flag || ["-h", "--help", "-V", "--version"].contains(&argument.to_str().unwrap_or(""))
-    };
-    if !arguments.get(1).is_some_and(is_verb) {
-        let at = arguments.len().min(1);
-        arguments.insert(at, OsString::from("run"));
-    }
-    check_names(kind)?;
+fn make(call: &Call<'_>) -> Result<Exit, CliError> {
+    check_names(call.kind)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -73,15 +70,15 @@ fn call(kind: &dyn Kind, mut arguments: Vec<OsString>) -> Result<Exit, CliError>
             what: "no threads for input and output",
             error,
         })?;
-    let exit = runtime.block_on(dispatch(kind, &arguments));
+    let exit = runtime.block_on(dispatch(call));
     // A block in hand of a worker that was stopped is dropped, not waited for.
     runtime.shutdown_background();
     exit
 }
 
-async fn dispatch(kind: &dyn Kind, arguments: &[OsString]) -> Result<Exit, CliError> {
-    let name = program_name(kind, arguments.first().map(OsString::as_os_str));
-    let matches = parsed(kind, &name, arguments).await?;
+async fn dispatch(call: &Call<'_>) -> Result<Exit, CliError> {
+    let (kind, arguments) = (call.kind, call.arguments.as_slice());
+    let matches = parsed(call).await?;
     let (verb, leaf) = leaf_of(&matches);
     match verb.as_slice() {
         ["run"] => verbs::run(kind, leaf, &flags::<RunVerb>(leaf)?, arguments).await,
@@ -99,7 +96,9 @@ async fn dispatch(kind: &dyn Kind, arguments: &[OsString]) -> Result<Exit, CliEr
         ["logs"] => verbs::logs(&flags::<LogsVerb>(leaf)?).await,
         ["ls"] => verbs::ls(&flags::<LsVerb>(leaf)?).await,
         ["rm"] => verbs::rm(&flags::<RmVerb>(leaf)?).await,
+        ["iam"] => verbs::iam(&flags::<verbs::IamVerb>(leaf)?),
         ["verify"] => verbs::verify(kind, &flags::<VerifyVerb>(leaf)?).await,
+        ["cases", "upload"] => verbs::upload(kind, &flags::<UploadVerb>(leaf)?).await,
         ["replay"] => verbs::replay(kind, &flags::<ReplayVerb>(leaf)?).await,
         other => unreachable!("clap let the verb {other:?} through"),
     }
@@ -107,24 +106,19 @@ async fn dispatch(kind: &dyn Kind, arguments: &[OsString]) -> Result<Exit, CliEr
 
 /// The run and the shard that a call of `shard` was about, and its tracker.
 pub(crate) async fn shard_target(
-    kind: &dyn Kind,
-    arguments: &[OsString],
+    call: &Call<'_>,
 ) -> Result<(StoredRun, u32, ClaimFlags), CliError> {
-    let name = program_name(kind, arguments.first().map(OsString::as_os_str));
-    let matches = parsed(kind, &name, arguments).await?;
+    let matches = parsed(call).await?;
     let (_, leaf) = leaf_of(&matches);
     let flags = flags::<ShardVerb>(leaf)?;
-    let (run, shard) = verbs::target(leaf, &flags).await?;
+    let (run, shard) = verbs::target(call.kind, leaf, &flags).await?;
     Ok((run, shard, flags.claim))
 }
 
 /// The command line with what `--kwargs` adds to it.
-async fn parsed(
-    kind: &dyn Kind,
-    name: &str,
-    arguments: &[OsString],
-) -> Result<ArgMatches, CliError> {
-    let command = set_environment_names(command(kind, name, arguments));
+async fn parsed(call: &Call<'_>) -> Result<ArgMatches, CliError> {
+    let (kind, arguments) = (call.kind, call.arguments.as_slice());
+    let command = set_environment_names(command(call));
     let seen = peek(&command, arguments)?;
     let (_, leaf) = leaf_of(&seen);
     let named = leaf.try_get_one::<String>("target").ok().flatten();
@@ -137,7 +131,9 @@ async fn parsed(
         None => (command, seen),
     };
     let (verbs, leaf) = leaf_of(&seen);
-    let takes_kwargs = matches!(verbs.as_slice(), ["run" | "plan" | "shard" | "launch"]);
+    // Where each case has its own, they are read once it is known which.
+    let takes_kwargs =
+        matches!(verbs.as_slice(), ["run" | "plan" | "shard" | "launch"]) && !call.plans_cases();
     let uri = if takes_kwargs {
         leaf.get_one::<String>("kwargs")
     } else {

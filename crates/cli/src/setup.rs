@@ -2,11 +2,13 @@
 
 use chrono::Utc;
 use clap::ArgMatches;
-use croupier_compute::BlockLength;
+use clap::parser::ValueSource;
+use croupier_compute::{BlockLength, Inputs};
 use croupier_run::{Identity, InputDigests, InputSource, Manifest, Plan, StoredRun, load_inputs};
 use croupier_store::Options;
 
 use crate::flags::{PlanFlags, StoreFlags};
+use crate::grammar::SAMPLE_FLAGS;
 use crate::kind::{Instance, Kind};
 use crate::{CliError, run_uri};
 
@@ -29,49 +31,15 @@ pub(crate) async fn from_flags(
     let mut kernel = kind
         .read_flags(matches)
         .map_err(|error| CliError::Parameters(error.into()))?;
-    validate(&*kernel)?;
-    let domain = kernel.domain().map_err(|failure| CliError::Kernel {
-        what: "the parameters do not say how many samples there are",
-        failure,
-    })?;
-    let samples = match (domain, flags.samples) {
-        (None, Some(samples)) => samples,
-        (None, None) => {
-            return Err(CliError::Usage(
-                "how many samples? give --samples, such as --samples 1e6".to_owned(),
-            ));
-        }
-        (Some(domain), None) => domain,
-        (Some(domain), Some(samples)) if samples == domain => domain,
-        (Some(domain), Some(samples)) => {
-            return Err(CliError::Usage(format!(
-                "--samples {samples}: the parameters fix the number of samples at {domain}; leave --samples out"
-            )));
-        }
-    };
-    let length =
-        BlockLength::new(flags.block.unwrap_or(kind.block())).map_err(croupier_run::Error::from)?;
-    let sources: InputSource = unique(&flags.input)?;
-    let digests = prepare(kind, &mut *kernel, &sources, &run_uri::options(store)).await?;
-    let seed_was_drawn = flags.seed.is_none();
+    let flags = &flags_for(kind, matches, flags)?;
+    let seed_was_drawn = flags.seed.is_none() && !kind.is_task();
     let seed = match flags.seed {
         Some(seed) => seed,
+        None if kind.is_task() => 0,
         None => croupier_run::drawn_seed()?,
     };
-    let plan = Plan {
-        identity: kernel.identity(seed, length, digests)?,
-        samples,
-        shards: flags.shards.unwrap_or(1),
-        inputs: sources,
-        policy: flags.policy.unwrap_or_default(),
-        at_most_once: flags.at_most_once,
-        failed_samples: flags.failed_samples.unwrap_or_default(),
-    };
-    if croupier_compute::engine::PANICS_ABORT && plan.failed_samples.of(samples) > 0 {
-        return Err(CliError::Program(
-            "--failed-samples: this program is built with panic = \"abort\", so a sample that panics can't be left out; build it with panic = \"unwind\"".to_owned(),
-        ));
-    }
+    let loaded = load(kind, unique(&flags.input)?, &run_uri::options(store)).await?;
+    let plan = plan_of(kind, &mut *kernel, flags, seed, &loaded)?;
     let name = match &flags.name {
         Some(name) => name.clone(),
         None => default_name(kind)?,
@@ -86,6 +54,88 @@ pub(crate) async fn from_flags(
     })
 }
 
+/// Inputs that were read, where they were, and their digests.
+pub(crate) struct Loaded {
+    sources: InputSource,
+    inputs: Inputs,
+    digests: InputDigests,
+}
+
+/// Reads the inputs.
+pub(crate) async fn load(
+    kind: &dyn Kind,
+    sources: InputSource,
+    options: &Options,
+) -> Result<Loaded, CliError> {
+    let (inputs, digests) = load_inputs(kind.inputs(), &sources, options).await?;
+    Ok(Loaded {
+        sources,
+        inputs,
+        digests,
+    })
+}
+
+/// Validates and prepares a kernel, and plans for it what the flags say.
+pub(crate) fn plan_of(
+    kind: &dyn Kind,
+    kernel: &mut dyn Instance,
+    flags: &PlanFlags,
+    seed: u64,
+    loaded: &Loaded,
+) -> Result<Plan, CliError> {
+    validate(kernel)?;
+    let domain = kernel.domain().map_err(|failure| CliError::Kernel {
+        what: "the parameters do not say how many samples there are",
+        failure,
+    })?;
+    let samples = match (domain, flags.samples) {
+        (Some(domain), _) if flags.until.are_given() => {
+            return Err(CliError::Usage(format!(
+                "--until: the parameters fix the number of samples at {domain}, so it can't grow until it is precise enough"
+            )));
+        }
+        (None, samples) if flags.until.are_given() => samples,
+        (None, Some(samples)) => Some(samples),
+        (None, None) => {
+            return Err(CliError::Usage(
+                "how many samples? give --samples, such as --samples 1e6, or a precision, such as --until rel=1e-3".to_owned(),
+            ));
+        }
+        (Some(domain), None) => Some(domain),
+        (Some(domain), Some(samples)) if samples == domain => Some(domain),
+        (Some(domain), Some(samples)) => {
+            return Err(CliError::Usage(format!(
+                "--samples {samples}: the parameters fix the number of samples at {domain}; leave --samples out"
+            )));
+        }
+    };
+    let length =
+        BlockLength::new(flags.block.unwrap_or(kind.block())).map_err(croupier_run::Error::from)?;
+    prepare(kernel, loaded)?;
+    let shards = flags.shards.unwrap_or(1);
+    let until = flags.until.of(kernel)?;
+    let samples = match &until {
+        Some(until) => until.first_samples(samples, length, shards)?,
+        None => samples.unwrap_or_default(),
+    };
+    let plan = Plan {
+        identity: kernel.identity(seed, length, loaded.digests.clone())?,
+        samples,
+        shards,
+        inputs: loaded.sources.clone(),
+        policy: flags.policy.unwrap_or_default(),
+        at_most_once: flags.at_most_once,
+        until,
+        failed_samples: flags.failed_samples.unwrap_or_default(),
+    };
+    if croupier_compute::engine::PANICS_ABORT && plan.failed_samples.of(samples) > 0 {
+        return Err(CliError::Program(
+            "--failed-samples: this program is built with panic = \"abort\", so a sample that panics can't be left out; build it with panic = \"unwind\"".to_owned(),
+        ));
+    }
+    Ok(plan)
+}
+
 /// The kernel of a run that is there. Inputs may be read from elsewhere: their digests count.
 pub(crate) async fn from_run(
     kind: &dyn Kind,
@@ -93,11 +143,12 @@ pub(crate) async fn from_run(
     inputs: &[(String, String)],
     options: &Options,
 ) -> Result<Box<dyn Instance>, CliError> {
-    let mut kernel = from_manifest(kind, &run.manifest)?;
+    let (kind, mut kernel) = from_manifest(kind, &run.manifest)?;
     let mut sources = run.manifest.inputs.clone();
     sources.extend(unique(inputs)?);
-    let digests = prepare(kind, &mut *kernel, &sources, options).await?;
-    let here = identity(&*kernel, &run.manifest, digests)?;
+    let loaded = load(kind, sources, options).await?;
+    prepare(&mut *kernel, &loaded)?;
+    let here = identity(&*kernel, &run.manifest, loaded.digests)?;
     refuse(run, &here)?;
     Ok(kernel)
 }
@@ -105,7 +156,7 @@ pub(crate) async fn from_run(
 /// Checks that a run is one of this program's, for what draws no sample: then it does not matter how this program
 /// would draw, nor are inputs read.
 pub(crate) fn check_run(kind: &dyn Kind, run: &StoredRun) -> Result<(), CliError> {
-    let kernel = from_manifest(kind, &run.manifest)?;
+    let (_, kernel) = from_manifest(kind, &run.manifest)?;
     let planned = &run.manifest.identity;
     let here = identity(&*kernel, &run.manifest, planned.inputs.clone())?;
     let here = Identity {
@@ -117,18 +168,21 @@ pub(crate) fn check_run(kind: &dyn Kind, run: &StoredRun) -> Result<(), CliError
     refuse(run, &here)
 }
 
-fn from_manifest(kind: &dyn Kind, manifest: &Manifest) -> Result<Box<dyn Instance>, CliError> {
+fn from_manifest<'k>(
+    kind: &'k dyn Kind,
+    manifest: &Manifest,
+) -> Result<(&'k dyn Kind, Box<dyn Instance>), CliError> {
     let identity = &manifest.identity;
-    let name = kind.name();
-    if identity.kernel != name {
+    let Some(kind) = kind.named(&identity.kernel) else {
         return Err(foreign(
             &manifest.run,
             vec![format!(
-                "kernel is {:?}, expected {name:?}",
-                identity.kernel
+                "kernel is {:?}, expected {:?}",
+                identity.kernel,
+                kind.name()
             )],
         ));
-    }
+    };
     let kernel = kind
         .read_parameters(&identity.parameters)
         .map_err(|error| {
@@ -138,7 +192,7 @@ fn from_manifest(kind: &dyn Kind, manifest: &Manifest) -> Result<Box<dyn Instanc
             )
         })?;
     validate(&*kernel)?;
-    Ok(kernel)
+    Ok((kind, kernel))
 }
 
 /// The identity that a run would have, were it planned by this program.
@@ -168,6 +222,33 @@ fn foreign(run: &str, differences: Vec<String>) -> CliError {
     })
 }
 
+/// The flags, for a task without what is about samples: what the environment says of it to all programs is passed over.
+pub(crate) fn flags_for(
+    kind: &dyn Kind,
+    matches: &ArgMatches,
+    flags: &PlanFlags,
+) -> Result<PlanFlags, CliError> {
+    if !kind.is_task() {
+        return Ok(flags.clone());
+    }
+    let is_given = |id: &&&str| matches.value_source(id) == Some(ValueSource::CommandLine);
+    if let Some(id) = SAMPLE_FLAGS.iter().find(is_given) {
+        return Err(CliError::Usage(format!(
+            "--{}: {} is a task, which draws no samples; leave it out",
+            id.replace('_', "-"),
+            kind.name()
+        )));
+    }
+    Ok(PlanFlags {
+        samples: None,
+        seed: None,
+        shards: None,
+        block: None,
+        failed_samples: None,
+        ..flags.clone()
+    })
+}
+
 fn validate(kernel: &dyn Instance) -> Result<(), CliError> {
     kernel.validate().map_err(|failure| CliError::Kernel {
         what: "the parameters are refused",
@@ -175,24 +256,16 @@ fn validate(kernel: &dyn Instance) -> Result<(), CliError> {
     })
 }
 
-/// Loads the inputs into the kernel, and gives their digests.
-async fn prepare(
-    kind: &dyn Kind,
-    kernel: &mut dyn Instance,
-    sources: &InputSource,
-    options: &Options,
-) -> Result<InputDigests, CliError> {
-    let (inputs, digests) = load_inputs(kind.inputs(), sources, options).await?;
+fn prepare(kernel: &mut dyn Instance, loaded: &Loaded) -> Result<(), CliError> {
     kernel
-        .prepare(&inputs)
+        .prepare(&loaded.inputs)
         .map_err(|failure| CliError::Kernel {
             what: "the kernel could not be prepared",
             failure,
-        })?;
-    Ok(digests)
+        })
 }
 
-fn unique(inputs: &[(String, String)]) -> Result<InputSource, CliError> {
+pub(crate) fn unique(inputs: &[(String, String)]) -> Result<InputSource, CliError> {
     let mut sources = InputSource::new();
     for (name, uri) in inputs {
         if sources.insert(name.clone(), uri.clone()).is_some() {
@@ -203,7 +276,7 @@ fn unique(inputs: &[(String, String)]) -> Result<InputSource, CliError> {
 }
 
 /// `<kernel>-<UTC>-<4 hex>`
-fn default_name(kind: &dyn Kind) -> Result<String, CliError> {
+pub(crate) fn default_name(kind: &dyn Kind) -> Result<String, CliError> {
     let digits = croupier_run::drawn_seed()? & 0xffff;
     let time = Utc::now().format("%Y%m%dT%H%M%SZ");
     Ok(format!("{}-{time}-{digits:04x}", kind.name()))

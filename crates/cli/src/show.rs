@@ -3,11 +3,12 @@
 use std::fmt::Write as _;
 
 use croupier_compute::Estimates;
-use croupier_run::{EstimateReport, Report};
+use croupier_run::{CasesReport, EstimateReport, Report};
 use serde::Serialize;
+use serde_json::Value;
 
-use crate::CliError;
 use crate::number::{format_count, format_quantity};
+use crate::{CliError, until};
 
 /// Prints text for people, or one JSON object.
 ///
@@ -44,6 +45,9 @@ pub(crate) fn printed(written: std::io::Result<()>) -> Result<(), CliError> {
 
 /// A result for people.
 pub(crate) fn report(report: &Report, written: Option<&str>) -> String {
+    if report.identity.is_task() {
+        return task(report, written);
+    }
     let mut text = estimates(&report.estimates);
     let samples = &report.samples;
     let rate = samples.done as f64 / report.seconds;
@@ -69,6 +73,9 @@ pub(crate) fn report(report: &Report, written: Option<&str>) -> String {
         report.digest,
         written.unwrap_or("not written: there is nothing to write")
     );
+    if let Some(until) = &report.until {
+        text.push_str(&until::described(until));
+    }
     if !report.shards.missing.is_empty() {
         let _ = write!(text, "\nmissing {}", shards(&report.shards.missing));
     }
@@ -86,6 +93,84 @@ pub(crate) fn report(report: &Report, written: Option<&str>) -> String {
         let _ = write!(text, "\nNOT ACCEPTED: {refused}");
     }
     text
+}
+
+/// A task's result for people: its row, a line each field.
+fn task(report: &Report, written: Option<&str>) -> String {
+    let mut text = report.row.as_ref().map_or_else(String::new, row_text);
+    let _ = write!(
+        text,
+        "\n{} in {}\nresult  {}",
+        report.kernel,
+        seconds(report.seconds),
+        written.unwrap_or("none: it is not done")
+    );
+    if let Some(refused) = &report.refused {
+        let _ = write!(text, "\nNOT ACCEPTED: {refused}");
+    }
+    text
+}
+
+/// The results of cases for people: each case with those of its parameters that are not the same for all.
+pub(crate) fn cases(report: &CasesReport, written: Option<&str>) -> String {
+    const MOST: usize = 20;
+    let mut text = String::new();
+    let varies = |name: &str| {
+        let mut values = report.cases.iter().map(|case| case.parameters.get(name));
+        let first = values.next();
+        values.any(|value| Some(value) != first)
+    };
+    for case in report.cases.iter().take(MOST) {
+        let _ = write!(text, "case {}", case.case);
+        for (name, value) in case.parameters.as_object().into_iter().flatten() {
+            if varies(name) {
+                let _ = write!(text, "  {name} {value}");
+            }
+        }
+        text.push('\n');
+        let rows = match case.row.as_ref() {
+            Some(row) => row_text(row),
+            None => estimates(&case.estimates),
+        };
+        for line in rows.lines() {
+            let _ = writeln!(text, "  {line}");
+        }
+    }
+    if report.cases.len() > MOST {
+        let _ = writeln!(
+            text,
+            "(and {} more in the result's table)",
+            report.cases.len() - MOST
+        );
+    }
+    let _ = write!(
+        text,
+        "\n{} of {} cases are done\ndigest  {}\nresult  {}",
+        format_count(report.done_cases as u64),
+        format_count(report.planned_cases as u64),
+        report.digest,
+        written.unwrap_or("not written: there is nothing to write")
+    );
+    if !report.shards.missing.is_empty() {
+        let _ = write!(text, "\nmissing {}", shards(&report.shards.missing));
+    }
+    if let Some(refused) = &report.refused {
+        let _ = write!(text, "\nNOT ACCEPTED: {refused}");
+    }
+    text
+}
+
+/// A task's row, a line each field.
+fn row_text(row: &Value) -> String {
+    let Value::Object(fields) = row else {
+        return format!("{row}\n");
+    };
+    let width = fields.keys().map(String::len).max().unwrap_or(0);
+    let lines = fields.iter().map(|(name, value)| match value {
+        Value::String(value) => format!("{name:width$}  {value}\n"),
+        value => format!("{name:width$}  {value}\n"),
+    });
+    lines.collect()
 }
 
 /// What must be said beside a result.

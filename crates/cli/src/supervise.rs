@@ -8,11 +8,12 @@
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use crate::kind::Kind;
+use crate::app::Call;
 
-/// Runs `arguments` in a process of its own and waits for it; none where this process is to do the work itself.
+/// Runs `words`, which say `call`, in a process of its own and waits for it; none where this process is to do the work
+/// itself.
 #[cfg(not(target_os = "linux"))]
-pub(crate) fn supervise(_kind: &dyn Kind, _arguments: &[OsString]) -> Option<ExitCode> {
+pub(crate) fn supervise(_call: &Call<'_>, _words: &[OsString]) -> Option<ExitCode> {
     None
 }
 
@@ -46,7 +47,7 @@ mod linux {
     use rustix::process::{Pid, Signal, getppid, kill_process, set_parent_process_death_signal};
     use tokio::signal::unix::{SignalKind, signal};
 
-    use super::{ExitCode, Kind, OsString};
+    use super::{Call, ExitCode, OsString};
     use crate::exit::Exit;
     use crate::tracking::Tracking;
     use crate::worker::ATTEMPT;
@@ -59,10 +60,10 @@ mod linux {
     /// How much of what a worker said last is kept.
     const TAIL_BYTES: usize = 64 << 10;
 
-    /// Runs `arguments` in a process of its own and waits for it; none where this process is to do the work itself.
-    pub(crate) fn supervise(kind: &dyn Kind, arguments: &[OsString]) -> Option<ExitCode> {
-        let is_worker = arguments.get(1).is_some_and(|verb| verb == "shard");
-        if !is_worker {
+    /// Runs `words`, which say `call`, in a process of its own and waits for it; none where this process is to do the
+    /// work itself.
+    pub(crate) fn supervise(call: &Call<'_>, words: &[OsString]) -> Option<ExitCode> {
+        if !call.is_worker() {
             return None;
         }
         if is_supervised() {
@@ -78,7 +79,7 @@ mod linux {
         let program = environment::executable().ok()?;
         let kills_before = memory_kills();
         let mut child = Command::new(program)
-            .args(&arguments[1..])
+            .args(&words[1..])
             .env(ATTEMPT, &attempt)
             .env(PARENT, std::process::id().to_string())
             .stderr(Stdio::piped())
@@ -110,7 +111,7 @@ mod linux {
                 stderr,
             };
             if let Some(runtime) = &runtime
-                && let Err(error) = runtime.block_on(record(kind, arguments, &attempt, death))
+                && let Err(error) = runtime.block_on(record(call, &attempt, death))
             {
                 eprintln!("its end could not be recorded: {error}");
             }
@@ -210,13 +211,8 @@ mod linux {
 
     /// Adds the death to the attempt's record; and where the policy is to fail fast, stops the run, as the worker
     /// would have done.
-    async fn record(
-        kind: &dyn Kind,
-        arguments: &[OsString],
-        attempt: &str,
-        death: Death,
-    ) -> Result<(), CliError> {
-        let (run, shard, claim) = program::shard_target(kind, arguments).await?;
+    async fn record(call: &Call<'_>, attempt: &str, death: Death) -> Result<(), CliError> {
+        let (run, shard, claim) = program::shard_target(call).await?;
         let how = match (death.signal, death.exit_code) {
             (Some(signal), _) => format!("killed by signal {signal}"),
             (None, code) => format!("exit code {}", code.unwrap_or_default()),

@@ -1,9 +1,11 @@
 //! The verbs, each a file: what it does, what it prints, how it ends.
 
 mod cancel;
+mod cases;
 mod clean;
 mod drive;
 mod extend;
+mod iam;
 mod launch;
 mod logs;
 mod ls;
@@ -19,14 +21,16 @@ mod verify;
 mod wait;
 
 pub(crate) use cancel::cancel;
+pub(crate) use cases::upload;
 pub(crate) use clean::clean;
 pub(crate) use drive::drive;
 pub(crate) use extend::extend;
+pub(crate) use iam::{IamVerb, iam};
 pub(crate) use launch::launch;
 pub(crate) use logs::logs;
 pub(crate) use ls::ls;
 pub(crate) use plan::plan;
-pub(crate) use reduce::reduce;
+pub(crate) use reduce::{Reduced, reduce};
 pub(crate) use replay::replay;
 pub(crate) use retry::retry;
 pub(crate) use rm::rm;

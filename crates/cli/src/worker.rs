@@ -95,16 +95,17 @@ impl Worker {
         Ok(kernel.work(run, shard, &options).await?)
     }
 
-    /// Works on all shards, one after the other, as [`work_on`](Self::work_on) does on one. Where the kernel fails in
+    /// Works on all shards from `first` on, one after the other, as [`work_on`](Self::work_on) does on one. Where the kernel fails in
     /// one, the others go on, unless the policy is to fail fast; gives the failures.
     pub(crate) async fn work_on_all(
         &self,
         run: &StoredRun,
         kernel: &dyn Instance,
+        first: u32,
         failed_samples: Option<FailedSamplesLimit>,
     ) -> Result<Vec<CliError>, CliError> {
         let (mut planned, mut samples) = (0, 0);
-        for shard in 0..run.shards() {
+        for shard in first..run.shards() {
             let size = size(run, shard)?;
             (planned, samples) = (planned + size.0, samples + size.1);
         }
@@ -112,7 +113,7 @@ impl Worker {
         let options = self.options(failed_samples);
         let mut done = 0;
         let mut failures = Vec::new();
-        for shard in 0..run.shards() {
+        for shard in first..run.shards() {
             // A worker that had its last block in hand ends well all the same.
             if self.is_stopped() {
                 return Err(croupier_run::Error::Stopped { done, planned }.into());

@@ -21,6 +21,7 @@ pub struct Estimates {
     path: Vec<String>,
     named: Vec<(String, Estimate)>,
     notes: Vec<String>,
+    bounds: Vec<(String, [f64; 2])>,
 }
 
 impl Estimates {
@@ -33,6 +34,7 @@ impl Estimates {
             path: Vec::new(),
             named: Vec::new(),
             notes: Vec::new(),
+            bounds: Vec::new(),
         }
     }
 
@@ -58,6 +60,19 @@ impl Estimates {
     pub fn note(&mut self, about: &str) {
         let note = format!("`{}` {about}", self.name());
         self.notes.push(note);
+    }
+
+    /// Says that the quantity whose name was come to is the mean of its samples, and that each of them lies
+    /// in `[low, high]` by what it is, such as a hit or a miss in [0, 1].
+    pub fn bounded(&mut self, bounds: [f64; 2]) {
+        let name = self.name();
+        self.bounds.push((name, bounds));
+    }
+
+    /// What every sample of the quantity called `name` lies between, where its tally says so.
+    pub fn bounds(&self, name: &str) -> Option<[f64; 2]> {
+        let is_it = |(named, _): &&(String, [f64; 2])| named == name;
+        self.bounds.iter().find(is_it).map(|(_, bounds)| *bounds)
     }
 
     /// The estimates in the order they were added, by name.

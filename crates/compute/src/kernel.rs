@@ -155,7 +155,12 @@ pub(crate) struct NotImplemented;
 
 /// The kernel's name: [`Kernel::NAME`], or the type's name in lower case with hyphens.
 pub fn kernel_name<K: Kernel>() -> String {
-    K::NAME.map_or_else(|| hyphenated(std::any::type_name::<K>()), str::to_owned)
+    K::NAME.map_or_else(type_name::<K>, str::to_owned)
+}
+
+/// A type's name as kernels and tasks are called by: `CopyS3Folder` is `copy-s3-folder`.
+pub fn type_name<T>() -> String {
+    hyphenated(std::any::type_name::<T>())
 }
 
 /// Whether `name` is made of what a kernel's name may have. One of at most 64 letters leaves room

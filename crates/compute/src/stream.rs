@@ -13,6 +13,7 @@
 //! take n/4 rounded up. There are 2^64 streams a seed. A trap in call order: drawing an f32 (one
 //! word) between two f64 moves all that follow by one word, as it does on the bare generator.
 
+mod antithetic;
 mod buffer;
 mod generator;
 
@@ -20,6 +21,7 @@ use std::convert::Infallible;
 
 use rand::TryRng;
 
+pub use antithetic::Half;
 pub use generator::{Generator, Seeded};
 
 /// The version of the recipe by which seed, domain and index become a stream. Part of a run's identity.
@@ -84,6 +86,8 @@ impl StreamNumber {
 /// ```
 pub struct Stream<R: Generator> {
     words: R::Words,
+    /// Where [`antithetic`](Self::antithetic) draws the second half from, once it was called.
+    spare: Option<R::Words>,
 }
 
 impl<R: Generator> Stream<R> {
@@ -91,7 +95,7 @@ impl<R: Generator> Stream<R> {
     pub fn new(seed: u64) -> Self {
         let mut words = R::keyed(seed);
         R::start(&mut words, StreamNumber::new(Domain::Block, 0));
-        Self { words }
+        Self { words, spare: None }
     }
 
     /// Goes to the first word of another stream of the same seed.
@@ -105,6 +109,7 @@ impl<R: Generator> Clone for Stream<R> {
     fn clone(&self) -> Self {
         Self {
             words: self.words.clone(),
+            spare: None,
         }
     }
 

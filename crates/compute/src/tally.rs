@@ -4,24 +4,40 @@
 //! fields are all tallies gets them by `#[derive(Tally)]`. Merging need be neither associative nor
 //! commutative to give the same bits: the engine always merges along the canonical tree.
 
+mod autocorrelated;
+mod by_name;
+mod containers;
 mod extremes;
+mod histogram;
 mod mean;
 mod proportion;
+mod quantiles;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::Estimates;
 
+pub use autocorrelated::{Autocorrelated, Chain};
+pub use by_name::{ByName, NamesError};
 pub use extremes::{Extreme, Extremes};
+pub use histogram::{Bin, EdgesError, Histogram, Scale};
 pub use mean::Mean;
 pub use proportion::Proportion;
+pub use quantiles::{Quantiles, QuantilesError, Resolution};
 
 /// State that samples are recorded into, that merges, and that estimates come from.
 ///
 /// The serialised form is the columns of a partial and what digests are taken of. It may hold
 /// integers up to 64 bits, floats, strings, options, lists and structs; no maps, no 128-bit integers.
 pub trait Tally: Clone + Send + Sync + Serialize + DeserializeOwned + 'static {
+    /// Opens a block: called on an empty tally, before the first sample of block number `block` is
+    /// recorded. For tallies that keep groups of blocks apart, such as a jackknife; a tally that
+    /// holds tallies passes it on.
+    fn begin_block(&mut self, block: u64) {
+        let _ = block;
+    }
+
     /// Adds the state of the samples to the right (later) of those in `self`.
     fn merge(&mut self, right: Self);
 
@@ -31,6 +47,18 @@ pub trait Tally: Clone + Send + Sync + Serialize + DeserializeOwned + 'static {
     ///
     /// Where something recorded, or a sum of it, is NaN or infinite.
     fn end_block(&mut self) -> Result<(), NotFinite> {
+        Ok(())
+    }
+
+    /// Whether `right` can be merged into this: it has the same shape (edges, length, names), and its
+    /// parts agree with each other. Whatever was read from a file is asked before it is merged; what
+    /// the type says needs no asking.
+    ///
+    /// # Errors
+    ///
+    /// How they differ, or what is wrong with `right`.
+    fn fits(&self, right: &Self) -> Result<(), Misfit> {
+        let _ = right;
         Ok(())
     }
 
@@ -48,6 +76,35 @@ pub struct NotFinite {
 
 impl NotFinite {
     /// Says what was not finite, such as `NaN` or `the sum of squares is infinite`.
+    pub fn new(what: impl Into<String>) -> Self {
+        Self {
+            path: String::new(),
+            what: what.into(),
+        }
+    }
+
+    /// The same, found inside the field `field`.
+    #[must_use]
+    pub fn within(mut self, field: &str) -> Self {
+        self.path = if self.path.is_empty() {
+            field.to_owned()
+        } else {
+            format!("{field}.{}", self.path)
+        };
+        self
+    }
+}
+
+/// Two tallies can't be merged: they were made with other shapes, or one is damaged.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}{what}", if path.is_empty() { String::new() } else { format!("{path}: ") })]
+pub struct Misfit {
+    path: String,
+    what: String,
+}
+
+impl Misfit {
+    /// Says how they differ, such as `a histogram of 20 bins, expected 10`.
     pub fn new(what: impl Into<String>) -> Self {
         Self {
             path: String::new(),

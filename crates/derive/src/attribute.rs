@@ -3,7 +3,7 @@
 
 use syn::{Attribute, LitStr, Path, parse_quote};
 
-/// The path that `Tally`, `Estimates` and `NotFinite` lie under: what the attribute says, else `::croupier`.
+/// The path that `Tally`, `Estimates`, `NotFinite` and `Misfit` lie under: what the attribute says, else `::croupier`.
 pub(crate) fn find_root(attributes: &[Attribute]) -> syn::Result<Path> {
     let mut root: Option<Path> = None;
     for attribute in attributes.iter().filter(|a| is_ours(a)) {

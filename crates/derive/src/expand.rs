@@ -100,7 +100,8 @@ fn implementation(input: &DeriveInput, root: &Path, fields: &[&Field]) -> TokenS
         let ident = field.ident.as_ref()?;
         let text = ident.unraw().to_string();
         let span = field.ty.span();
-        Some((
+        Some([
+            quote_spanned!(span=> #root::Tally::begin_block(&mut self.#ident, block);),
             quote_spanned!(span=> #root::Tally::merge(&mut self.#ident, right.#ident);),
             quote_spanned! {span=>
                 #root::Tally::end_block(&mut self.#ident).map_err(|not_finite| not_finite.within(#text))?;
@@ -108,24 +109,38 @@ fn implementation(input: &DeriveInput, root: &Path, fields: &[&Field]) -> TokenS
             quote_spanned! {span=>
                 estimates.within(#text, |estimates| #root::Tally::estimates(&self.#ident, estimates));
             },
-        ))
+            quote_spanned! {span=>
+                #root::Tally::fits(&self.#ident, &right.#ident).map_err(|misfit| misfit.within(#text))?;
+            },
+        ])
     });
-    let (mut merges, mut ends, mut lists) = (Vec::new(), Vec::new(), Vec::new());
-    for (merge, end, list) in calls {
+    let [mut begins, mut merges, mut ends, mut checks, mut lists] = [const { Vec::new() }; 5];
+    for [begin, merge, end, list, check] in calls {
+        begins.push(begin);
         merges.push(merge);
         ends.push(end);
+        checks.push(check);
         lists.push(list);
     }
 
     quote! {
         #[automatically_derived]
         impl #impl_generics #root::Tally for #name #type_generics #where_clause {
+            fn begin_block(&mut self, block: u64) {
+                #(#begins)*
+            }
+
             fn merge(&mut self, right: Self) {
                 #(#merges)*
             }
 
             fn end_block(&mut self) -> ::core::result::Result<(), #root::NotFinite> {
                 #(#ends)*
+                ::core::result::Result::Ok(())
+            }
+
+            fn fits(&self, right: &Self) -> ::core::result::Result<(), #root::Misfit> {
+                #(#checks)*
                 ::core::result::Result::Ok(())
             }
 
@@ -188,6 +203,11 @@ mod tests {
         let expected = quote! {
             #[automatically_derived]
             impl ::croupier::Tally for Option {
+                fn begin_block(&mut self, block: u64) {
+                    ::croupier::Tally::begin_block(&mut self.call, block);
+                    ::croupier::Tally::begin_block(&mut self.r#type, block);
+                }
+
                 fn merge(&mut self, right: Self) {
                     ::croupier::Tally::merge(&mut self.call, right.call);
                     ::croupier::Tally::merge(&mut self.r#type, right.r#type);
@@ -198,6 +218,12 @@ mod tests {
                         .map_err(|not_finite| not_finite.within("call"))?;
                     ::croupier::Tally::end_block(&mut self.r#type)
                         .map_err(|not_finite| not_finite.within("type"))?;
+                    ::core::result::Result::Ok(())
+                }
+
+                fn fits(&self, right: &Self) -> ::core::result::Result<(), ::croupier::Misfit> {
+                    ::croupier::Tally::fits(&self.call, &right.call).map_err(|misfit| misfit.within("call"))?;
+                    ::croupier::Tally::fits(&self.r#type, &right.r#type).map_err(|misfit| misfit.within("type"))?;
                     ::core::result::Result::Ok(())
                 }
 

@@ -14,6 +14,15 @@ mod root {
         }
     }
 
+    #[derive(Debug, PartialEq)]
+    pub(crate) struct Misfit(pub(crate) String);
+
+    impl Misfit {
+        pub(crate) fn within(self, field: &'static str) -> Self {
+            Self(format!("{field}.{}", self.0))
+        }
+    }
+
     #[derive(Default)]
     pub(crate) struct Estimates {
         pub(crate) path: Vec<&'static str>,
@@ -29,8 +38,10 @@ mod root {
     }
 
     pub(crate) trait Tally: Clone + Send + Sync + 'static {
+        fn begin_block(&mut self, block: u64);
         fn merge(&mut self, right: Self);
         fn end_block(&mut self) -> Result<(), NotFinite>;
+        fn fits(&self, right: &Self) -> Result<(), Misfit>;
         fn estimates(&self, estimates: &mut Estimates);
     }
 }
@@ -40,6 +51,10 @@ mod root {
 struct Words(String);
 
 impl root::Tally for Words {
+    fn begin_block(&mut self, block: u64) {
+        self.0 += &format!("{block}:");
+    }
+
     fn merge(&mut self, right: Self) {
         self.0 += &right.0;
     }
@@ -50,6 +65,14 @@ impl root::Tally for Words {
         }
         self.0.push('|');
         Ok(())
+    }
+
+    fn fits(&self, right: &Self) -> Result<(), root::Misfit> {
+        if self.0.len() == right.0.len() {
+            Ok(())
+        } else {
+            Err(root::Misfit("words".into()))
+        }
     }
 
     fn estimates(&self, estimates: &mut root::Estimates) {
@@ -94,6 +117,13 @@ fn self_is_the_left_one() {
 }
 
 #[test]
+fn every_field_begins_the_block() {
+    let mut tally = nested(["a", "b", "c"]);
+    root::Tally::begin_block(&mut tally, 7);
+    assert_eq!(tally, nested(["a7:", "b7:", "c7:"]));
+}
+
+#[test]
 fn every_field_ends_its_block() {
     let mut tally = nested(["a", "b", "c"]);
     assert_eq!(root::Tally::end_block(&mut tally), Ok(()));
@@ -105,6 +135,15 @@ fn what_is_not_finite_is_named_by_its_path() {
     let mut tally = nested(["a", "NaN", "NaN"]);
     let refused = root::Tally::end_block(&mut tally);
     assert_eq!(refused, Err(root::NotFinite("pair.type.words".into())));
+}
+
+#[test]
+fn what_does_not_fit_is_named_by_its_path() {
+    let left = nested(["a", "b", "c"]);
+    let fits = |right| root::Tally::fits(&left, &nested(right));
+    assert_eq!(fits(["x", "y", "z"]), Ok(()));
+    let misfit = root::Misfit("pair.type.words".into());
+    assert_eq!(fits(["x", "yy", "zz"]), Err(misfit));
 }
 
 #[test]

@@ -45,6 +45,26 @@ pub fn attempt(environment: Environment<'_>) -> Option<Attempt> {
     })
 }
 
+/// What the scheduler calls the whole array, the same for all its indexes and for every attempt; none where it does not
+/// say.
+#[must_use]
+pub fn array_job(environment: Environment<'_>, scheduler: Scheduler) -> Option<String> {
+    let variable = match scheduler {
+        Scheduler::Slurm => "SLURM_ARRAY_JOB_ID",
+        // These name each process of the array, and not the array.
+        Scheduler::Nomad | Scheduler::GitLab | Scheduler::Kubernetes => return None,
+        other => job_variable(other)?,
+    };
+    let job = environment(variable)?;
+    let array = match scheduler {
+        Scheduler::AwsBatch => job.split(':').next()?,
+        // `17[3].server`
+        Scheduler::Pbs | Scheduler::Torque => job.split(['[', '-', '.']).next()?,
+        _ => &job,
+    };
+    (!array.is_empty()).then(|| array.to_owned())
+}
+
 fn job_variable(scheduler: Scheduler) -> Option<&'static str> {
     match scheduler {
         Scheduler::AwsBatch => Some("AWS_BATCH_JOB_ID"),
@@ -106,6 +126,39 @@ mod tests {
             Some((*value).to_owned())
         };
         attempt(&environment).map(|attempt| (attempt.scheduler, attempt.job_id, attempt.number))
+    }
+
+    #[test]
+    fn all_indexes_of_an_array_have_one_name() {
+        use Scheduler::*;
+        for (scheduler, variables, expected) in [
+            (AwsBatch, &[("AWS_BATCH_JOB_ID", "u-1:3")][..], Some("u-1")),
+            (
+                Slurm,
+                &[("SLURM_JOB_ID", "9"), ("SLURM_ARRAY_JOB_ID", "7")],
+                Some("7"),
+            ),
+            (Slurm, &[("SLURM_JOB_ID", "9")], None),
+            (GoogleBatch, &[("BATCH_JOB_UID", "j")], Some("j")),
+            (CloudRun, &[("CLOUD_RUN_EXECUTION", "e")], Some("e")),
+            (Pbs, &[("PBS_JOBID", "17[3].server")], Some("17")),
+            (Torque, &[("PBS_JOBID", "17-3.server")], Some("17")),
+            (Lsf, &[("LSB_JOBID", "5")], Some("5")),
+            (GridEngine, &[("JOB_ID", "6")], Some("6")),
+            (Nomad, &[("NOMAD_ALLOC_ID", "a")], None),
+            (GitLab, &[("CI_JOB_ID", "8")], None),
+            (Kubernetes, &[], None),
+        ] {
+            let environment = |name: &str| {
+                let (_, value) = variables.iter().find(|(variable, _)| *variable == name)?;
+                Some((*value).to_owned())
+            };
+            assert_eq!(
+                array_job(&environment, scheduler).as_deref(),
+                expected,
+                "{scheduler}"
+            );
+        }
     }
 
     #[test]

@@ -6,16 +6,18 @@
 
 mod legacy;
 mod step;
+mod subject;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use croupier_run::{Round, StopOrder, StoredRun, Survey};
+use croupier_run::{Round, StopOrder, Survey};
 
 use crate::engine::{Engine, EngineError};
 
 pub use legacy::{Legacy, NoLegacy};
 pub use step::Step;
+pub use subject::{Subject, Terms};
 
 /// How driving a run ended. What the result is worth is for the reducer to say.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,11 +63,6 @@ const REST_AFTER_LOOK: u32 = 3;
 /// So many looks one after the other may fail for reasons that pass, before a driver gives up.
 const MOST_FAILED_LOOKS: u32 = 30;
 
-async fn look(run: &mut StoredRun) -> Result<Survey, croupier_run::Error> {
-    run.refresh().await?;
-    run.survey().await
-}
-
 /// Drives `run` with `engine` until its policy says that there is nothing more to do. Looks every `every`, and when
 /// the engine has news, but no more than a quarter of the time; `tell` hears of each step that is more than waiting. `build` is the program that is started.
 ///
@@ -73,7 +70,7 @@ async fn look(run: &mut StoredRun) -> Result<Survey, croupier_run::Error> {
 ///
 /// Where the run can't be read, or the engine fails. Calling it again goes on.
 pub async fn drive(
-    run: &mut StoredRun,
+    run: &mut dyn Subject,
     engine: &mut dyn Engine,
     build: &str,
     every: Duration,
@@ -90,7 +87,7 @@ pub async fn drive(
 /// As [`drive`] does.
 pub async fn drive_on(
     predecessor: Option<Legacy>,
-    run: &mut StoredRun,
+    run: &mut dyn Subject,
     engine: &mut dyn Engine,
     build: &str,
     every: Duration,
@@ -104,7 +101,7 @@ pub async fn drive_on(
         // Asked first: what is no longer at work then has left what it leaves, and the survey sees it. The other way
         // round a shard that ends between the two is a hole that nobody is at work on.
         let at_work = engine.at_work().await?;
-        let survey = match look(run).await {
+        let survey = match run.look().await {
             Ok(survey) => survey,
             // Workers go on meanwhile, and a store comes back.
             Err(error) if error.is_retryable() && failed_looks < MOST_FAILED_LOOKS => {
@@ -115,7 +112,7 @@ pub async fn drive_on(
             Err(error) => return Err(error.into()),
         };
         failed_looks = 0;
-        let step = memory.next(&run.manifest, &survey, &at_work, build);
+        let step = memory.next(run.terms(), &survey, &at_work, build);
         if step != Step::Wait {
             tell(&step, &survey);
         }

@@ -1,5 +1,7 @@
 //! What starts shards.
 
+#[cfg(feature = "aws")]
+mod aws_batch;
 pub mod kubernetes;
 mod local;
 mod part;
@@ -11,6 +13,8 @@ use std::path::PathBuf;
 
 use async_trait::async_trait;
 
+#[cfg(feature = "aws")]
+pub use aws_batch::{AwsBatch, BatchOptions, Dealing, OverrideKind};
 pub use local::Local;
 pub use part::{NoPart, Part, parts};
 pub use slurm::{NoWalltime, Slurm, SlurmOptions, Walltime};

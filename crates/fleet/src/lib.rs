@@ -6,12 +6,12 @@
 //! this start of the shard, for the record. [`tracker`] remembers how shards ended, so that two workers need not run one,
 //! and a shard that fails each time is given up.
 //!
-//! An [`engine`] starts shards, here as processes of this machine; the [`driver`] applies a run's policy with it while
-//! nobody watches.
+//! An [`engine`] starts shards, as processes of this machine or as a scheduler's jobs; the [`driver`] applies a run's
+//! policy with it while nobody watches. [`iam`] says what each who takes part may do in AWS.
 //!
 //! Index, attempt and deadline don't read the environment; it is passed in, as a function from a name to a value. The
-//! tracker in DynamoDB is behind the feature `aws`, without which no AWS crate is built, and is configured as the AWS
-//! tools are.
+//! tracker in DynamoDB and the engine for AWS Batch are behind the feature `aws`, without which no AWS crate is built,
+//! and are configured as the AWS tools are.
 
 pub mod attempt;
 #[cfg(feature = "aws")]
@@ -19,6 +19,7 @@ mod aws;
 pub mod deadline;
 pub mod driver;
 pub mod engine;
+pub mod iam;
 pub mod index;
 pub mod tracker;
 

@@ -53,6 +53,7 @@ async fn planned(store: &Arc<dyn Store>) -> StoredRun {
         inputs: BTreeMap::new(),
         policy: "complete".parse().unwrap(),
         at_most_once: false,
+        until: None,
         failed_samples: "0".parse().unwrap(),
     };
     plan(store, "demo", &one_shard).await.unwrap().run

@@ -281,6 +281,7 @@ fn plan_of(shards: u32) -> Plan {
         inputs: BTreeMap::new(),
         policy: "retry=3".parse().unwrap(),
         at_most_once: false,
+        until: None,
         failed_samples: "0".parse().unwrap(),
     }
 }

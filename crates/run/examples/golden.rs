@@ -38,6 +38,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
             inputs: BTreeMap::new(),
             policy: "tolerate=0.5%".parse()?,
             at_most_once: false,
+            until: None,
             failed_samples: "2%".parse()?,
         },
     )

@@ -58,6 +58,9 @@ pub struct Attempt {
     pub blocks_done: u64,
     /// Why it failed.
     pub error: Option<String>,
+    /// The partial that counts instead of this attempt's, where a task was done before.
+    #[serde(default)]
+    pub superseded_by: Option<String>,
     /// How its process died, where somebody saw it.
     #[serde(default)]
     pub death: Option<Death>,
@@ -253,6 +256,7 @@ fn unseen(shard: u32, id: &str) -> Attempt {
         blocks_before: 0,
         blocks_done: 0,
         error: None,
+        superseded_by: None,
         death: None,
     }
 }

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use croupier_compute::{GridError, KernelFailure, engine};
+use croupier_compute::{GridError, KernelFailure, Node, Tally, engine};
 
 /// Why something could not be done with a run.
 #[derive(Debug, thiserror::Error)]
@@ -67,6 +67,16 @@ pub enum Error {
     /// The kernel failed where it may not; it will again.
     #[error(transparent)]
     Kernel(#[from] KernelFailure),
+    /// A task failed.
+    #[error("task {task} failed: {message}")]
+    Task {
+        /// Which task.
+        task: String,
+        /// What it said.
+        message: String,
+        /// Whether it said that it will again.
+        is_permanent: bool,
+    },
     /// The worker was told to stop before it was done.
     #[error("stopped after {done} of {planned} blocks, which are kept: run it again for the rest")]
     Stopped {
@@ -112,6 +122,19 @@ pub(crate) fn catch_in_tally<R>(block: u64, code: impl FnOnce() -> R) -> Result<
     })
 }
 
+/// Refuses what is about to be merged where it has another shape than what it would be merged with.
+pub(crate) fn check_fit<T: Tally>(
+    expected: &T,
+    node: &Node<T>,
+    key: impl FnOnce() -> String,
+) -> Result<(), Error> {
+    expected.fits(&node.tally).map_err(|misfit| Error::Foreign {
+        what: key(),
+        differences: vec![format!("at block {}: {misfit}", node.first_block)],
+        advice: "a tally's shape must come from the kernel's parameters, and VERSION be raised where the code that makes it changes: plan the run anew, or move the partial away",
+    })
+}
+
 impl Error {
     /// Whether the same call may succeed later with nothing changed by hand.
     #[must_use]
@@ -119,6 +142,7 @@ impl Error {
         match self {
             Self::Stopped { .. } => true,
             Self::Store(error) => error.is_retryable(),
+            Self::Task { is_permanent, .. } => !is_permanent,
             Self::Input(_)
             | Self::Grid(_)
             | Self::Malformed { .. }

@@ -17,6 +17,12 @@ impl StoredRun {
     /// be more shards than blocks; what the store reports.
     pub async fn extend(&self, samples: u64, shards: Option<u32>) -> Result<Self, Error> {
         let identity = &self.manifest.identity;
+        if self.case.is_some() {
+            return Err(Error::Input(format!(
+                "run {} is one of several cases, which all keep the shards they were planned with: plan another run with more samples",
+                self.name()
+            )));
+        }
         if let Some(domain) = identity.domain {
             return Err(Error::Input(format!(
                 "run {} can't be extended: its parameters fix the number of samples at {domain}",

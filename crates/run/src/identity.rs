@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::partial::columns;
-use crate::{Digest, Error, content_digest};
+use crate::{Digest, Error, Task, content_digest, task_name};
 
 pub use finite::first_not_finite;
 
@@ -59,17 +59,10 @@ impl Identity {
         inputs: BTreeMap<String, String>,
     ) -> Result<Self, Error> {
         columns::<K::Tally>()?;
-        if let Some(path) = first_not_finite(kernel) {
-            return Err(Error::Input(format!(
-                "parameter {path} is not finite: give a number"
-            )));
-        }
-        let parameters = serde_json::to_value(kernel)
-            .map_err(|error| Error::Input(format!("the parameters can't be written: {error}")))?;
         Ok(Self {
             kernel: kernel_name::<K>(),
             version: K::VERSION,
-            parameters,
+            parameters: parameters(kernel)?,
             inputs,
             seed,
             generator: K::Rng::name().into_owned(),
@@ -79,6 +72,43 @@ impl Identity {
             block_length,
             domain: kernel.domain(),
         })
+    }
+
+    /// The identity of `task`. It draws nothing, so of what is about drawing there is nothing in it.
+    ///
+    /// # Errors
+    ///
+    /// Where a parameter is not finite or can't be serialised.
+    pub fn of_task<T: Task + Serialize>(
+        task: &T,
+        inputs: BTreeMap<String, String>,
+    ) -> Result<Self, Error> {
+        Ok(Self {
+            kernel: task_name::<T>(),
+            version: T::VERSION,
+            parameters: parameters(task)?,
+            inputs,
+            seed: 0,
+            generator: NONE.to_owned(),
+            streams: NONE.to_owned(),
+            recipe: 0,
+            libm: String::new(),
+            block_length: BlockLength::new(1)?,
+            domain: Some(1),
+        })
+    }
+
+    /// Whether it is a task's.
+    pub fn is_task(&self) -> bool {
+        self.streams == NONE
+    }
+
+    /// Whether this program's `T` is the task that the identity says.
+    pub(crate) fn check_task<T: Task>(&self) -> Result<(), Error> {
+        self.refuse(&[
+            ("task", &self.kernel, &task_name::<T>()),
+            ("version", &self.version, &T::VERSION),
+        ])
     }
 
     /// The digest of all of it.
@@ -141,6 +171,19 @@ impl Identity {
             Err(error) => vec![format!("what is expected can't be written: {error}")],
         }
     }
+}
+
+/// What a task's identity says of streams.
+const NONE: &str = "none";
+
+fn parameters<P: Serialize>(of: &P) -> Result<Value, Error> {
+    if let Some(path) = first_not_finite(of) {
+        return Err(Error::Input(format!(
+            "parameter {path} is not finite: give a number"
+        )));
+    }
+    serde_json::to_value(of)
+        .map_err(|error| Error::Input(format!("the parameters can't be written: {error}")))
 }
 
 /// In what the fields of `found` differ from those of `expected`; `of` is what a field is called.

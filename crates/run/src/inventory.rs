@@ -1,6 +1,6 @@
 //! Which partials are in a run, by their names: before any is read, and so before any is believed.
 
-use croupier_store::Store;
+use croupier_store::{Entry, Store};
 
 use crate::layout::{self, PartialName};
 use crate::{Error, StoredRun};
@@ -45,10 +45,15 @@ impl Inventory {
     }
 
     async fn list(run: &StoredRun, prefix: &str) -> Result<Self, Error> {
+        Ok(Self::from_entries(run.store.list(prefix).await?))
+    }
+
+    /// The inventory of what a list of partials says.
+    pub(crate) fn from_entries(entries: Vec<Entry>) -> Self {
         let mut strays = Vec::new();
         let mut names = Vec::new();
         let mut largest_bytes = 0;
-        for entry in run.store.list(prefix).await? {
+        for entry in entries {
             match PartialName::parse(&entry.key) {
                 Some(name) => {
                     largest_bytes = largest_bytes.max(entry.bytes);
@@ -58,11 +63,11 @@ impl Inventory {
             }
         }
         names.sort_by_key(|name| (name.shard, u64::MAX - name.blocks, name.sha256));
-        Ok(Self {
+        Self {
             names,
             strays,
             largest_bytes,
-        })
+        }
     }
 
     /// How `shard` of `blocks` blocks looks, by names alone. One that claims more blocks than there are is passed

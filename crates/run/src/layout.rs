@@ -8,7 +8,10 @@ pub(crate) const ATTEMPTS: &str = "attempts/";
 pub(crate) const RESULTS: &str = "results/";
 pub(crate) const SEGMENTS: &str = "segments/";
 pub(crate) const ROUNDS: &str = "rounds/";
+pub(crate) const LOOKS: &str = "looks/";
 pub(crate) const STARTED: &str = "started/";
+pub(crate) const CASES: &str = "cases.json";
+pub(crate) const CASE_FOLDER: &str = "cases";
 pub(crate) const STOPPED: &str = "stopped.json";
 
 pub(crate) fn segment(number: u32) -> String {
@@ -29,6 +32,16 @@ pub(crate) fn round_number(key: &str) -> Option<u32> {
     numbered(ROUNDS, key)
 }
 
+/// Where what was seen at the end of a segment is kept.
+pub(crate) fn look(segment: u32) -> String {
+    format!("{LOOKS}{segment}.json")
+}
+
+/// The segment that a key is the look of; none where it is no look's.
+pub(crate) fn look_number(key: &str) -> Option<u32> {
+    numbered(LOOKS, key)
+}
+
 fn numbered(folder: &str, key: &str) -> Option<u32> {
     let number = key.strip_prefix(folder)?.strip_suffix(".json")?;
     let number = number.parse().ok()?;
@@ -45,6 +58,18 @@ pub(crate) fn started_shard(key: &str) -> Option<u32> {
     let shard = key.strip_prefix(STARTED)?.strip_suffix(".json")?;
     let shard = shard.parse().ok()?;
     (started(shard) == key).then_some(shard)
+}
+
+/// Which of a task's partials counts: the first.
+pub(crate) fn first(shard: u32) -> String {
+    format!("first/{shard:05}.json")
+}
+
+/// The case that a key is of, and the key in that case's own folder.
+pub(crate) fn in_case(key: &str) -> Option<(u32, &str)> {
+    let (number, inner) = key.strip_prefix("cases/")?.split_once('/')?;
+    let case: u32 = number.parse().ok()?;
+    (case.to_string() == number).then_some((case, inner))
 }
 
 pub(crate) fn build(target: &str) -> String {
@@ -92,6 +117,25 @@ pub(crate) struct PartialName {
     pub(crate) blocks: u64,
     /// SHA-256 of the file's bytes.
     pub(crate) sha256: Digest,
+    pub(crate) content: Content,
+}
+
+/// What a partial holds, by the end of its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Content {
+    /// Nodes of a kernel's tree, in Arrow.
+    Nodes,
+    /// A task's row, in JSON.
+    Row,
+}
+
+impl Content {
+    fn ending(self) -> &'static str {
+        match self {
+            Self::Nodes => "arrow",
+            Self::Row => "json",
+        }
+    }
 }
 
 impl PartialName {
@@ -100,19 +144,27 @@ impl PartialName {
             shard,
             blocks,
             sha256,
+            content,
         } = self;
-        format!("{PARTIALS}{shard:05}-{blocks}-{sha256}.arrow")
+        format!(
+            "{PARTIALS}{shard:05}-{blocks}-{sha256}.{}",
+            content.ending()
+        )
     }
 
     /// None where a key is not one that [`key`](Self::key) makes.
     pub(crate) fn parse(key: &str) -> Option<Self> {
-        let name = key.strip_prefix(PARTIALS)?.strip_suffix(".arrow")?;
+        let (name, ending) = key.strip_prefix(PARTIALS)?.split_once('.')?;
+        let content = [Content::Nodes, Content::Row]
+            .into_iter()
+            .find(|content| content.ending() == ending)?;
         let mut parts = name.split('-');
         let (shard, blocks, sha256) = (parts.next()?, parts.next()?, parts.next()?);
         let parsed = Self {
             shard: shard.parse().ok()?,
             blocks: blocks.parse().ok()?,
             sha256: Digest::from_hex(sha256)?,
+            content,
         };
         (parts.next().is_none() && parsed.key() == key).then_some(parsed)
     }
@@ -156,6 +208,7 @@ mod tests {
             shard: 42,
             blocks: 1000,
             sha256: Digest::of_bytes(b"x"),
+            content: Content::Nodes,
         };
         let key = name.key();
         assert!(key.starts_with("partials/00042-1000-2d711642b726"), "{key}");
@@ -165,6 +218,11 @@ mod tests {
             ..name
         };
         assert_eq!(PartialName::parse(&many.key()), Some(many));
+        let row = PartialName {
+            content: Content::Row,
+            ..name
+        };
+        assert_eq!(PartialName::parse(&row.key()), Some(row));
         for other in [
             key.replace("00042", "42"),
             key.replace("1000", "+1000"),

@@ -16,17 +16,20 @@
 //! invariant: tallies in memory do not grow with the number of shards.
 
 mod attempt;
+mod cases;
 mod clean;
 mod content;
 mod error;
 mod executable;
 mod extend;
+mod found;
 mod identity;
 mod inputs;
 mod inventory;
 mod layout;
 mod machine;
 mod manifest;
+mod open;
 pub mod partial;
 mod plan;
 mod policy;
@@ -40,22 +43,31 @@ mod shard;
 mod started;
 mod stopped;
 mod survey;
+mod table;
+mod task;
 mod tasks;
+mod until;
 mod verify;
 mod worker;
 
 pub use attempt::{Attempt, AttemptState, Death, Scheduler};
+pub use cases::{
+    CaseRange, CaseReport, CaseSource, CasesManifest, CasesReport, CasesWanted, CommonFlags,
+    StoredCases,
+};
 pub use clean::clean;
 pub use content::{Digest, content_digest};
 pub use error::Error;
 pub use executable::Executable;
+pub use found::Found;
 pub use identity::{Identity, first_not_finite};
 pub use inputs::{InputDigests, InputSource, load_inputs};
 pub use inventory::{Inventory, ShardState};
 pub use layout::check_name;
 pub use machine::Machine;
 pub use manifest::{Manifest, Segment};
-pub use plan::{Plan, Planned, StoredRun, drawn_seed, newest, open, plan, runs};
+pub use open::{find, newest, open, runs};
+pub use plan::{Plan, Planned, StoredRun, drawn_seed, plan};
 pub use policy::{FailedSamplesLimit, Policy, Tolerance};
 pub use reduce::{ReduceOptions, Reduced, Verdict, reduce};
 pub use remove::remove;
@@ -67,5 +79,7 @@ pub use results::Results;
 pub use rounds::Round;
 pub use stopped::StopOrder;
 pub use survey::{Cause, ShardSurvey, Standing, Survey};
+pub use task::{Task, TaskFailure, clean_task, reduce_task, task_name};
+pub use until::{Aim, Bounds, Ending, Look, LookedAt, SequenceReport, Until, UntilReport};
 pub use verify::{Depth, Verified, verify};
-pub use worker::{Checkpoints, WorkOptions, Worked, work};
+pub use worker::{Checkpoints, WorkOptions, Worked, perform, work};

@@ -7,7 +7,7 @@ use croupier_store::Store;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, FailedSamplesLimit, Identity, Policy, layout};
+use crate::{Error, FailedSamplesLimit, Identity, Policy, Until, layout};
 
 /// The format of manifests and segments that this release writes, and the latest it reads.
 pub(crate) const FORMAT: u32 = 1;
@@ -37,6 +37,9 @@ pub struct Manifest {
     /// Whether no shard may be started twice.
     #[serde(default)]
     pub at_most_once: bool,
+    /// When it is precise enough, where its samples are not fixed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Until>,
 }
 
 /// A planned range of blocks and how it is dealt.

@@ -2,15 +2,16 @@
 
 use std::sync::Arc;
 
-use chrono::{SecondsFormat, Utc};
+use chrono::{DateTime, SecondsFormat, Utc};
 use croupier_compute::Grid;
 use croupier_store::{Placed, Prefixed, Store, honours_put_if_absent};
 use rand::TryRng;
 use rand::rngs::SysRng;
 
-use crate::manifest::{FORMAT, Manifest, Segment, encode, parse, read, read_segments};
+use crate::cases::Case;
+use crate::manifest::{FORMAT, Manifest, Segment, encode, parse, read_segments};
 use crate::random::random_id;
-use crate::{Error, FailedSamplesLimit, Identity, InputSource, Policy, check_name, layout};
+use crate::{Error, FailedSamplesLimit, Identity, InputSource, Policy, Until, check_name, layout};
 
 /// What a run is to be.
 #[derive(Clone, Debug)]
@@ -29,12 +30,16 @@ pub struct Plan {
     pub failed_samples: FailedSamplesLimit,
     /// Whether no shard may be started twice.
     pub at_most_once: bool,
+    /// When it is precise enough: then `samples` is how many it begins with.
+    pub until: Option<Until>,
 }
 
 /// A run in a store.
 #[derive(Clone, Debug)]
 pub struct StoredRun {
     pub(crate) store: Arc<Prefixed<Arc<dyn Store>>>,
+    /// The run that it is a case of.
+    pub(crate) case: Option<Case>,
     /// What it is.
     pub manifest: Manifest,
     /// How it is dealt; the first is what was planned, the others extend it.
@@ -111,6 +116,15 @@ impl StoredRun {
         Ok((segment.clone(), segment.grid(&self.manifest.identity)?))
     }
 
+    /// Seconds since it was planned, by the clocks of whoever planned it and of this machine.
+    pub(crate) fn seconds_since_planned(&self) -> f64 {
+        let planned = DateTime::parse_from_rfc3339(&self.manifest.created);
+        planned.map_or(0.0, |planned| {
+            let since = Utc::now().signed_duration_since(planned);
+            since.num_milliseconds().max(0) as f64 / 1000.0
+        })
+    }
+
     /// One past the run's last sample.
     pub fn samples(&self) -> u64 {
         self.segments.last().map_or(0, |segment| segment.end_sample)
@@ -126,8 +140,18 @@ impl StoredRun {
 /// [`Error::Taken`] where `name` is another run; what is wrong with the plan; what the store reports.
 pub async fn plan(store: &Arc<dyn Store>, name: &str, plan: &Plan) -> Result<Planned, Error> {
     check_name(name)?;
-    let segment = first_segment(plan)?;
     let store = Arc::new(Prefixed::new(Arc::clone(store), name)?);
+    plan_in(store, name, plan, None).await
+}
+
+/// The same in the folder `store`. Of a case it is known what the store does with conditional puts.
+pub(crate) async fn plan_in(
+    store: Arc<Prefixed<Arc<dyn Store>>>,
+    name: &str,
+    plan: &Plan,
+    case: Option<Case>,
+) -> Result<Planned, Error> {
+    let segment = first_segment(plan)?;
     let there = match store.get(layout::MANIFEST).await {
         Ok(bytes) => Some(bytes),
         Err(croupier_store::Error::NotFound { .. }) => None,
@@ -137,14 +161,9 @@ pub async fn plan(store: &Arc<dyn Store>, name: &str, plan: &Plan) -> Result<Pla
     let (manifest, is_new) = match there {
         Some(bytes) => (parse(&key_of(&store, layout::MANIFEST), &bytes)?, false),
         None => {
-            let honoured = honours_put_if_absent(&*store, "probe").await?;
-            if plan.at_most_once && !honoured {
-                return Err(Error::Input(format!(
-                    "--at-most-once: {} ignores conditional puts, so two workers could both start a shard there; use another store",
-                    store.uri()
-                )));
+            if case.is_none() {
+                honours = Some(probed(&*store, plan.at_most_once).await?);
             }
-            honours = Some(honoured);
             place_manifest(&store, name, plan).await?
         }
     };
@@ -163,6 +182,17 @@ pub async fn plan(store: &Arc<dyn Store>, name: &str, plan: &Plan) -> Result<Pla
             said(plan.at_most_once)
         ));
     }
+    if manifest.until != plan.until {
+        let said = |until: &Option<Until>| match until {
+            Some(until) => format!("until {until}"),
+            None => "with the samples that it has".to_owned(),
+        };
+        differences.push(format!(
+            "it is done {}, expected {}",
+            said(&manifest.until),
+            said(&plan.until)
+        ));
+    }
     if differences.is_empty() {
         let segment = place_segment(&store, segment, &mut differences).await?;
         if differences.is_empty() {
@@ -173,6 +203,7 @@ pub async fn plan(store: &Arc<dyn Store>, name: &str, plan: &Plan) -> Result<Pla
             }
             let run = StoredRun {
                 store,
+                case,
                 manifest,
                 segments,
             };
@@ -189,84 +220,6 @@ pub async fn plan(store: &Arc<dyn Store>, name: &str, plan: &Plan) -> Result<Pla
     })
 }
 
-/// Opens the run `name` in `store`.
-///
-/// # Errors
-///
-/// Where there is none, or its planning was interrupted; what can't be read of it.
-pub async fn open(store: &Arc<dyn Store>, name: &str) -> Result<StoredRun, Error> {
-    check_name(name)?;
-    let run = Arc::new(Prefixed::new(Arc::clone(store), name)?);
-    let manifest: Manifest = match read(&*run, layout::MANIFEST).await {
-        Err(Error::Store(croupier_store::Error::NotFound { .. })) => {
-            return Err(Error::Input(format!(
-                "there is no run {name:?} in {}: `ls` lists what is there, `plan` makes one",
-                store.uri()
-            )));
-        }
-        read => read?,
-    };
-    let segments = read_segments(&*run, &manifest.identity).await?;
-    if segments.is_empty() {
-        return Err(Error::Input(format!(
-            "run {name:?} was not planned to the end: run the same `plan` again"
-        )));
-    }
-    Ok(StoredRun {
-        store: run,
-        manifest,
-        segments,
-    })
-}
-
-/// The names of all runs in `store`, sorted.
-///
-/// # Errors
-///
-/// What the store reports.
-pub async fn runs(store: &Arc<dyn Store>) -> Result<Vec<String>, Error> {
-    let suffix = format!("/{}", layout::MANIFEST);
-    Ok(store
-        .list("")
-        .await?
-        .into_iter()
-        .filter_map(|entry| entry.key.strip_suffix(&suffix).map(str::to_owned))
-        .filter(|name| check_name(name).is_ok())
-        .collect())
-}
-
-/// The run that was planned last, of those whose manifests say when. Of the others nothing is read but that.
-///
-/// # Errors
-///
-/// Where there is none; what can't be read of the newest.
-pub async fn newest(store: &Arc<dyn Store>) -> Result<StoredRun, Error> {
-    /// In every format.
-    #[derive(serde::Deserialize)]
-    struct When {
-        created: String,
-    }
-    let mut newest: Option<(String, String)> = None;
-    for name in runs(store).await? {
-        let manifest = match store.get(&format!("{name}/{}", layout::MANIFEST)).await {
-            Ok(manifest) => manifest,
-            // Removed since it was listed.
-            Err(croupier_store::Error::NotFound { .. }) => continue,
-            Err(error) => return Err(error.into()),
-        };
-        if let Ok(When { created }) = serde_json::from_slice(&manifest) {
-            newest = newest.max(Some((created, name)));
-        }
-    }
-    let (_, name) = newest.ok_or_else(|| {
-        Error::Input(format!(
-            "there are no runs in {}: name one with --run, or another place with --store",
-            store.uri()
-        ))
-    })?;
-    open(store, &name).await
-}
-
 /// A seed that nobody chose, from the operating system.
 ///
 /// # Errors
@@ -278,7 +231,24 @@ pub fn drawn_seed() -> Result<u64, Error> {
         .map_err(|error| Error::Input(format!("no seed could be drawn ({error}): give one")))
 }
 
+/// Whether the store keeps its word on conditional puts; refused where a run rests on that.
+pub(crate) async fn probed(store: &dyn Store, at_most_once: bool) -> Result<bool, Error> {
+    let honoured = honours_put_if_absent(store, "probe").await?;
+    if at_most_once && !honoured {
+        return Err(Error::Input(format!(
+            "--at-most-once: {} ignores conditional puts, so two workers could both start a shard there; use another store",
+            store.uri()
+        )));
+    }
+    Ok(honoured)
+}
+
 fn first_segment(plan: &Plan) -> Result<Segment, Error> {
+    if let (Some(domain), Some(_)) = (plan.identity.domain, &plan.until) {
+        return Err(Error::Input(format!(
+            "--until: the parameters fix the number of samples at {domain}, so it can't grow until it is precise enough"
+        )));
+    }
     let length = plan.identity.block_length;
     let grid = Grid::new(length, 0, plan.samples)?;
     if let Some(domain) = plan.identity.domain
@@ -329,6 +299,7 @@ async fn place_manifest(
         policy: plan.policy,
         failed_samples: plan.failed_samples,
         at_most_once: plan.at_most_once,
+        until: plan.until.clone(),
     };
     let bytes = encode(layout::MANIFEST, &manifest)?;
     match store.put_if_absent(layout::MANIFEST, bytes).await? {

@@ -81,6 +81,8 @@ pub enum Verdict {
     Refused,
     /// More samples failed than may.
     TooManyFailed,
+    /// It is not as precise as the run was to be: not yet, or the run may grow no more.
+    Imprecise,
 }
 
 /// Merges the valid partials of `run`, applies the policy, and writes the result.
@@ -107,6 +109,10 @@ pub async fn reduce<K: Kernel>(
     let mut attempts = Attempts::read(&(run.store.clone() as Arc<dyn Store>), at_once).await?;
     let inventory = Inventory::of(run).await?;
     let trouble = attempts.trouble(&unfinished(run, &inventory)?);
+    let looks = match run.manifest.until {
+        Some(_) => run.looks().await?,
+        None => Vec::new(),
+    };
     let samples_may_fail = options.limit(run) > 0;
     let merged = merge::merge::<K::Tally>(
         run,
@@ -118,7 +124,7 @@ pub async fn reduce<K: Kernel>(
     )
     .await?;
     let (report, verdict) = catch_in_tally(0, || {
-        summary::report::<K>(run, options, &attempts, trouble, &merged)
+        summary::report::<K>(run, options, &attempts, trouble, &merged, &looks)
     })?;
     let uri = results::write(run, &report, merged.node.as_ref(), &merged.sources).await?;
     Ok(Reduced {

@@ -27,21 +27,24 @@ pub async fn remove(store: &Arc<dyn Store>, name: &str, is_meant: bool) -> Resul
         .map(|entry| entry.key)
         .collect();
     let count = keys.len() as u64;
-    let Some(manifest) = keys.iter().position(|key| key == layout::MANIFEST) else {
+    let Some(manifest) = keys
+        .iter()
+        .position(|key| [layout::MANIFEST, layout::CASES].contains(&key.as_str()))
+    else {
         return Err(Error::Input(format!(
             "there is no run {name:?} in {}: `ls` lists what is there",
             store.uri()
         )));
     };
     if is_meant {
-        keys.swap_remove(manifest);
+        let manifest = keys.swap_remove(manifest);
         let run = &run;
         stream::iter(keys)
             .map(|key| async move { run.delete(&key).await })
             .buffer_unordered(AT_ONCE)
             .try_collect::<()>()
             .await?;
-        run.delete(layout::MANIFEST).await?;
+        run.delete(&manifest).await?;
     }
     Ok(count)
 }

@@ -9,7 +9,7 @@ mod warning;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{FailedSamplesLimit, Identity, Policy};
+use crate::{FailedSamplesLimit, Identity, Policy, UntilReport};
 
 pub use estimates::EstimateReport;
 pub use missingness::Comparison;
@@ -51,6 +51,13 @@ pub struct Report {
     pub shards: ShardCounts,
     /// What the tally says.
     pub estimates: Vec<EstimateReport>,
+    /// How precise the run was to be, where its samples are not fixed: then the intervals of the estimates hold
+    /// however often the run is looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<UntilReport>,
+    /// What a task returned; none of a kernel.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub row: Option<serde_json::Value>,
     /// The samples that failed, the first 1000 by number.
     pub failed_samples: Vec<FailedSamplesReport>,
     /// SHA-256 of the identity, the blocks merged and the merged tally, in hexadecimal. Equal digests

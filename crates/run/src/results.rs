@@ -57,9 +57,14 @@ impl<T: Tally> Results<T> {
         let bytes = run.store.get(&key).await?;
         let tally = PartialFormat::<T>::new(&run.manifest.identity)?
             .decode_merged(&bytes)
-            .map_err(|error| Error::Malformed {
+            .map_err(|error| error.to_string())
+            .and_then(|tally| match tally.fits(&tally) {
+                Ok(()) => Ok(tally),
+                Err(misfit) => Err(misfit.to_string()),
+            })
+            .map_err(|reason| Error::Malformed {
                 key: format!("{}/{key}", run.uri()),
-                reason: error.to_string(),
+                reason,
             })?;
         Ok(Self { report, tally })
     }
@@ -84,15 +89,52 @@ pub(crate) async fn write<T: Tally>(
     };
     put(SOURCES, keys_of(sources)).await?;
     put(TALLY, tally).await?;
-    put(ARROW, as_arrow(&table).map_err(unwritable)?.into()).await?;
-    #[cfg(feature = "parquet")]
-    put(PARQUET, as_parquet(&table).map_err(unwritable)?.into()).await?;
+    write_table(&*run.store, &folder, &table).await?;
     put(JSON, encode(JSON, report)?).await?;
     Ok(Some(format!(
         "{}/{}",
         run.uri(),
         folder.trim_end_matches('/')
     )))
+}
+
+/// The same for a task's row.
+pub(crate) async fn write_row(
+    run: &StoredRun,
+    report: &Report,
+    row: &serde_json::Value,
+    source: &PartialName,
+) -> Result<String, Error> {
+    let digest = crate::Digest::from_hex(&report.digest).ok_or_else(|| unwritable("no digest"))?;
+    let folder = layout::result(report.blocks.done, &digest);
+    let row = match row {
+        serde_json::Value::Object(fields) => fields.clone(),
+        other => [("row".to_owned(), other.clone())].into_iter().collect(),
+    };
+    write_table(&*run.store, &folder, &crate::table::table(vec![row])?).await?;
+    let put = async |name: &str, bytes: bytes::Bytes| -> Result<(), Error> {
+        Ok(run.store.put(&format!("{folder}{name}"), bytes).await?)
+    };
+    put(SOURCES, keys_of(&[*source])).await?;
+    put(JSON, encode(JSON, report)?).await?;
+    Ok(format!("{}/{}", run.uri(), folder.trim_end_matches('/')))
+}
+
+/// Puts a table into the folder of a result, in the formats that this program writes.
+pub(crate) async fn write_table(
+    store: &dyn Store,
+    folder: &str,
+    table: &RecordBatch,
+) -> Result<(), Error> {
+    let arrow = as_arrow(table).map_err(unwritable)?;
+    store.put(&format!("{folder}{ARROW}"), arrow.into()).await?;
+    #[cfg(feature = "parquet")]
+    {
+        let parquet = as_parquet(table).map_err(unwritable)?;
+        let key = format!("{folder}{PARQUET}");
+        store.put(&key, parquet.into()).await?;
+    }
+    Ok(())
 }
 
 /// The keys of partials as a JSON list, made without holding all keys and the list at once.
@@ -134,6 +176,6 @@ fn as_parquet(table: &RecordBatch) -> Result<Vec<u8>, parquet::errors::ParquetEr
     writer.into_inner()
 }
 
-fn unwritable(error: impl std::fmt::Display) -> Error {
-    Error::Input(format!("the estimates can't be written: {error}"))
+pub(crate) fn unwritable(error: impl std::fmt::Display) -> Error {
+    Error::Input(format!("the result can't be written: {error}"))
 }

@@ -43,6 +43,54 @@ impl Round {
     }
 }
 
+/// The rounds in the folder of a run, in order.
+pub(crate) async fn rounds_in(folder: &dyn Store) -> Result<Vec<Round>, Error> {
+    let entries = folder.list(layout::ROUNDS).await?;
+    let mut numbers: Vec<u32> = entries
+        .iter()
+        .filter_map(|entry| layout::round_number(&entry.key))
+        .collect();
+    numbers.sort_unstable();
+    let mut rounds = Vec::with_capacity(numbers.len());
+    for number in numbers {
+        rounds.push(round_in(folder, number).await?);
+    }
+    Ok(rounds)
+}
+
+pub(crate) async fn round_in(folder: &dyn Store, number: u32) -> Result<Round, Error> {
+    match read(folder, &layout::round(number)).await {
+        Err(Error::Store(croupier_store::Error::NotFound { .. })) => Err(Error::Input(format!(
+            "run {} has no round {number}: `retry` begins one",
+            folder.uri()
+        ))),
+        read => read,
+    }
+}
+
+/// Begins a round of shards that exist.
+pub(crate) async fn begin_round_in(
+    folder: &dyn Store,
+    number: u32,
+    shards: Vec<u32>,
+) -> Result<Round, Error> {
+    if shards.is_empty() || number == 0 {
+        return Err(Error::Input("a round of no shards".to_owned()));
+    }
+    let round = Round {
+        format: FORMAT,
+        croupier: env!("CARGO_PKG_VERSION").to_owned(),
+        round: number,
+        created: Utc::now().to_rfc3339_opts(SecondsFormat::Millis, true),
+        shards,
+    };
+    let key = layout::round(number);
+    match folder.put_if_absent(&key, encode(&key, &round)?).await? {
+        Placed::Written | Placed::Identical => Ok(round),
+        Placed::Different(there) => parse(&format!("{}/{key}", folder.uri()), &there),
+    }
+}
+
 impl StoredRun {
     /// The rounds so far, in order.
     ///
@@ -50,17 +98,7 @@ impl StoredRun {
     ///
     /// What can't be read; what the store reports.
     pub async fn rounds(&self) -> Result<Vec<Round>, Error> {
-        let entries = self.store.list(layout::ROUNDS).await?;
-        let mut numbers: Vec<u32> = entries
-            .iter()
-            .filter_map(|entry| layout::round_number(&entry.key))
-            .collect();
-        numbers.sort_unstable();
-        let mut rounds = Vec::with_capacity(numbers.len());
-        for number in numbers {
-            rounds.push(self.round(number).await?);
-        }
-        Ok(rounds)
+        rounds_in(&*self.store).await
     }
 
     /// The round `number`.
@@ -69,15 +107,7 @@ impl StoredRun {
     ///
     /// Where there is none; what the store reports.
     pub async fn round(&self, number: u32) -> Result<Round, Error> {
-        match read(&*self.store, &layout::round(number)).await {
-            Err(Error::Store(croupier_store::Error::NotFound { .. })) => {
-                Err(Error::Input(format!(
-                    "run {} has no round {number}: `retry` begins one",
-                    self.name()
-                )))
-            }
-            read => read,
-        }
+        round_in(&*self.store, number).await
     }
 
     /// Begins round `number` with `shards`. Where somebody else began it, theirs is the round.
@@ -86,27 +116,9 @@ impl StoredRun {
     ///
     /// Where a shard does not exist or there is none; what the store reports.
     pub async fn begin_round(&self, number: u32, shards: Vec<u32>) -> Result<Round, Error> {
-        if shards.is_empty() || number == 0 {
-            return Err(Error::Input("a round of no shards".to_owned()));
-        }
         for shard in &shards {
             self.segment_of(*shard)?;
         }
-        let round = Round {
-            format: FORMAT,
-            croupier: env!("CARGO_PKG_VERSION").to_owned(),
-            round: number,
-            created: Utc::now().to_rfc3339_opts(SecondsFormat::Millis, true),
-            shards,
-        };
-        let key = layout::round(number);
-        match self
-            .store
-            .put_if_absent(&key, encode(&key, &round)?)
-            .await?
-        {
-            Placed::Written | Placed::Identical => Ok(round),
-            Placed::Different(there) => parse(&format!("{}/{key}", self.uri()), &there),
-        }
+        begin_round_in(&*self.store, number, shards).await
     }
 }

@@ -200,8 +200,21 @@ impl<T: Tally> ShardReader<T> {
         if !are_its_own || covered != name.blocks {
             return invalid("its nodes are not those that the plan gives its shard");
         }
+        if let Some(misfit) = catch_in_tally(place.blocks.start, || misfit_in(&partial))? {
+            return invalid(&misfit);
+        }
         Ok(Ok(partial))
     }
+}
+
+/// What is wrong with the first tally that can't be merged with the others of a partial.
+fn misfit_in<T: Tally>(partial: &Partial<T>) -> Option<String> {
+    let mut nodes = partial.nodes.iter().chain(&partial.witnesses);
+    let first = partial.nodes.first()?;
+    nodes.find_map(|node| {
+        let misfit = first.tally.fits(&node.tally).err()?;
+        Some(format!("at block {}: {misfit}", node.first_block))
+    })
 }
 
 /// The blocks of `within` that no node covers, as ranges.

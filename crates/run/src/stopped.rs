@@ -23,24 +23,57 @@ pub struct StopOrder {
     pub reason: String,
 }
 
+/// Stops the run in `folder`; the first order stands.
+pub(crate) async fn stop_in(
+    folder: &dyn Store,
+    shard: Option<u32>,
+    reason: String,
+) -> Result<StopOrder, Error> {
+    let order = StopOrder {
+        format: FORMAT,
+        croupier: env!("CARGO_PKG_VERSION").to_owned(),
+        at: Utc::now().to_rfc3339_opts(SecondsFormat::Millis, true),
+        shard,
+        reason,
+    };
+    let bytes = encode(layout::STOPPED, &order)?;
+    match folder.put_if_absent(layout::STOPPED, bytes).await? {
+        Placed::Written | Placed::Identical => Ok(order),
+        Placed::Different(there) => parse(&stopped_key(folder), &there),
+    }
+}
+
+pub(crate) async fn stop_order_in(folder: &dyn Store) -> Result<Option<StopOrder>, Error> {
+    match read(folder, layout::STOPPED).await {
+        Ok(order) => Ok(Some(order)),
+        Err(Error::Store(croupier_store::Error::NotFound { .. })) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn stopped_key(folder: &dyn Store) -> String {
+    format!("{}/{}", folder.uri(), layout::STOPPED)
+}
+
 impl StoredRun {
-    /// Stops the run for all its workers. Where it is stopped already, the first order stands.
+    /// Stops the run for all its workers; a case stops the run that it is of. Where it is stopped already, the first
+    /// order stands.
     ///
     /// # Errors
     ///
     /// What the store reports.
     pub async fn stop(&self, shard: Option<u32>, reason: String) -> Result<StopOrder, Error> {
-        let order = StopOrder {
-            format: FORMAT,
-            croupier: env!("CARGO_PKG_VERSION").to_owned(),
-            at: Utc::now().to_rfc3339_opts(SecondsFormat::Millis, true),
-            shard,
-            reason,
-        };
-        let bytes = encode(layout::STOPPED, &order)?;
-        match self.store.put_if_absent(layout::STOPPED, bytes).await? {
-            Placed::Written | Placed::Identical => Ok(order),
-            Placed::Different(there) => parse(&self.stopped_key(), &there),
+        match &self.case {
+            None => stop_in(&*self.store, shard, reason).await,
+            Some(case) => {
+                let shard = shard.map(|shard| case.first_shard + shard);
+                stop_in(
+                    &*case.folder,
+                    shard,
+                    format!("case {}: {reason}", case.number),
+                )
+                .await
+            }
         }
     }
 
@@ -50,11 +83,7 @@ impl StoredRun {
     ///
     /// What can't be read; what the store reports.
     pub async fn stop_order(&self) -> Result<Option<StopOrder>, Error> {
-        match read(&*self.store, layout::STOPPED).await {
-            Ok(order) => Ok(Some(order)),
-            Err(Error::Store(croupier_store::Error::NotFound { .. })) => Ok(None),
-            Err(error) => Err(error),
-        }
+        stop_order_in(self.orders()).await
     }
 
     /// Takes the order back, so that workers may start again.
@@ -63,18 +92,22 @@ impl StoredRun {
     ///
     /// What the store reports.
     pub async fn resume(&self) -> Result<(), Error> {
-        Ok(self.store.delete(layout::STOPPED).await?)
+        Ok(self.orders().delete(layout::STOPPED).await?)
     }
 
     /// The error of a worker that meets the order.
     pub(crate) fn stopped_by(&self, order: StopOrder) -> Error {
         Error::RunStopped {
-            key: self.stopped_key(),
+            key: stopped_key(self.orders()),
             reason: order.reason,
         }
     }
 
-    fn stopped_key(&self) -> String {
-        format!("{}/{}", self.uri(), layout::STOPPED)
+    /// The folder in which orders to this run are.
+    fn orders(&self) -> &dyn Store {
+        match &self.case {
+            None => &*self.store,
+            Some(case) => &*case.folder,
+        }
     }
 }

@@ -78,6 +78,14 @@ impl StoredRun {
     ///
     /// What the store reports.
     pub async fn survey(&self) -> Result<Survey, Error> {
+        Ok(Survey {
+            shards: self.survey_shards().await?,
+            stop_order: self.stop_order().await?,
+            rounds: self.rounds().await?,
+        })
+    }
+
+    pub(crate) async fn survey_shards(&self) -> Result<Vec<ShardSurvey>, Error> {
         let planned = self.blocks_by_shard()?;
         let before = Inventory::of(self).await?;
         let mut records = self.attempt_entries().await?;
@@ -117,11 +125,7 @@ impl StoredRun {
                 },
             });
         }
-        Ok(Survey {
-            shards,
-            stop_order: self.stop_order().await?,
-            rounds: self.rounds().await?,
-        })
+        Ok(shards)
     }
 
     /// Every shard and how many blocks it has.
@@ -178,7 +182,10 @@ impl Survey {
             return Vec::new();
         };
         let is_waiting = |shard: &u32| {
-            self.shards.get(*shard as usize).is_some_and(|shard| {
+            // Numbers of cases may have gaps.
+            let at = self.shards.binary_search_by_key(shard, |shard| shard.shard);
+            at.is_ok_and(|at| {
+                let shard = &self.shards[at];
                 shard.standing.is_hole() && !shard.was_started_since(&round.created)
             })
         };

@@ -35,6 +35,17 @@ pub struct Verified {
     pub invalid_partials: u64,
 }
 
+impl Verified {
+    /// Adds what was found in another run.
+    pub fn add(&mut self, other: &Self) {
+        self.shards += other.shards;
+        self.rows += other.rows;
+        self.blocks += other.blocks;
+        self.missing_shards += other.missing_shards;
+        self.invalid_partials += other.invalid_partials;
+    }
+}
+
 const WITNESSES_PER_SHARD: usize = 2;
 
 /// Compares what partials of `run` say with what `kernel` gives here, on one thread.

@@ -5,6 +5,7 @@
 
 mod bench;
 mod checkpoints;
+mod perform;
 mod publish;
 mod record;
 
@@ -25,6 +26,7 @@ use publish::{publish, witness_blocks};
 use record::Record;
 
 pub use checkpoints::Checkpoints;
+pub use perform::perform;
 
 /// What a worker is given besides its shard.
 #[derive(Clone, Debug)]

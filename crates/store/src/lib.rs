@@ -41,5 +41,7 @@ pub use crate::options::Options;
 pub use crate::prefixed::Prefixed;
 pub use crate::probe::honours_put_if_absent;
 #[cfg(feature = "s3")]
-pub use crate::s3::S3;
+pub use crate::s3::{S3, client as s3_client};
 pub use crate::store::{Entry, Placed, Store};
+#[cfg(feature = "s3")]
+pub use aws_sdk_s3;

@@ -35,6 +35,16 @@ pub struct S3 {
     limits: Limits,
 }
 
+/// A client as [`S3`] has it, for what is no store: with its deadlines, and found as all AWS tools find theirs.
+///
+/// # Errors
+/// [`Error::NoRegion`] and [`Error::NoCredentials`].
+pub async fn client(options: &Options) -> Result<Client, Error> {
+    const NO_BUCKET: &str = "(any)";
+    let config = connect::from_environment(NO_BUCKET).await?;
+    connect::client(NO_BUCKET, &Limits::new(options), &config)
+}
+
 impl S3 {
     /// The keys of `bucket` below `prefix` (which may be empty), with what the environment, the shared configuration
     /// files and the instance say about region, endpoint and credentials. Sends nothing to the bucket.

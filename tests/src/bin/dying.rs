@@ -177,6 +177,7 @@ async fn run(directory: &str, name: &str, what: &str) -> Result<String, croupier
         inputs: Default::default(),
         policy: Default::default(),
         at_most_once: false,
+        until: None,
         failed_samples: Default::default(),
     };
     let run = plan(&store, name, &planned).await?.run;

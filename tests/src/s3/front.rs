@@ -5,7 +5,6 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::io;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -14,12 +13,11 @@ use futures_util::{StreamExt, stream};
 use http_body_util::{BodyExt, StreamBody};
 use hyper::body::{Frame, Incoming};
 use hyper::{Method, Response, StatusCode, header};
-use hyper_util::rt::TokioIo;
 use s3s::Body;
 use s3s::service::S3Service;
-use tokio::net::{TcpListener, TcpStream};
 
 use super::fault::{Fault, Moment, Operation, Request};
+use crate::http::lost;
 
 type Decide = Arc<dyn Fn(&Request) -> Fault + Send + Sync>;
 type Hook = Arc<dyn Fn(Moment, &Request) + Send + Sync>;
@@ -66,41 +64,7 @@ impl Front {
         self.state().hook = hook;
     }
 
-    pub(super) async fn serve(self: Arc<Self>, listener: TcpListener) {
-        // An accept that fails takes nothing with it; the next may succeed.
-        loop {
-            if let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(Arc::clone(&self).connection(stream));
-            }
-        }
-    }
-
-    async fn connection(self: Arc<Self>, stream: TcpStream) {
-        // A failure shows in the client's test.
-        let _ = stream.set_nodelay(true);
-        let lost = Arc::new(AtomicBool::new(false));
-        let service = {
-            let lost = Arc::clone(&lost);
-            hyper::service::service_fn(move |request| {
-                let (front, lost) = (Arc::clone(&self), Arc::clone(&lost));
-                async move {
-                    let answer = front.answer(request).await;
-                    lost.store(answer.is_err(), Ordering::Release);
-                    answer
-                }
-            })
-        };
-        let mut connection = hyper::server::conn::http1::Builder::new()
-            .serve_connection(TokioIo::new(stream), service);
-        let _ = (&mut connection).await;
-        if lost.load(Ordering::Acquire) {
-            // A reset, as when the machine behind it died; the usual end would be a polite one.
-            let stream = connection.into_parts().io.into_inner();
-            let _ = stream.set_zero_linger();
-        }
-    }
-
-    async fn answer(
+    pub(super) async fn answer(
         &self,
         mut request: hyper::Request<Incoming>,
     ) -> Result<Response<Body>, io::Error> {
@@ -296,8 +260,4 @@ async fn in_pieces(
     });
     let body = StreamBody::new(begun.chain(rest.filter_map(|last| async { last })));
     Ok(Response::from_parts(head, Body::http_body_unsync(body)))
-}
-
-fn lost() -> io::Error {
-    io::Error::new(io::ErrorKind::ConnectionReset, "as the test asked")
 }

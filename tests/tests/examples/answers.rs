@@ -230,3 +230,44 @@ fn costly_is_a_queue_with_one_server() {
     // One service less one gap, when it is above 0: 1/2 * 2/3.
     assert!((mean_wait(2, 0.5) - 0.5 / 3.0).abs() < 1e-12);
 }
+
+/// The complete elliptic integral of the first kind, by the arithmetic-geometric mean.
+fn elliptic_integral(modulus: f64) -> f64 {
+    let [mut a, mut b] = [1.0, (1.0 - modulus * modulus).sqrt()];
+    while (a - b).abs() > 1e-15 {
+        [a, b] = [0.5 * (a + b), (a * b).sqrt()];
+    }
+    0.5 * PI / a
+}
+
+/// The energy a spin of the infinite lattice: L. Onsager, "Crystal Statistics. I", Phys. Rev. 65 (1944), 117-149.
+fn onsager_energy(temperature: f64) -> f64 {
+    let twice = 2.0 / temperature;
+    let modulus = 2.0 * twice.sinh() / twice.cosh().powi(2);
+    let factor = 2.0 * twice.tanh().powi(2) - 1.0;
+    -(1.0 + 2.0 / PI * factor * elliptic_integral(modulus)) / twice.tanh()
+}
+
+/// Away from the critical temperature, where a lattice of 32 by 32 is many correlation lengths wide.
+#[test]
+fn ising_has_onsagers_energy() {
+    for (arguments, temperature) in [("--seed 7", 3.0), ("--seed 8 --temperature 2", 2.0)] {
+        let report = report("ising", &format!("--samples 32 {arguments}"), &[]);
+        is_near(&report, "energy", onsager_energy(temperature), 1e-3);
+        for name in ["energy", "magnetisation"] {
+            let (time, error) = estimate(&report, &format!("{name}.autocorrelation_time"));
+            assert!(
+                time > 2.0 && error < 0.3 * time,
+                "{name}: {time} +- {error}"
+            );
+        }
+        if temperature < 2.0 / (1.0 + 2.0_f64.sqrt()).ln() {
+            // C. N. Yang, Phys. Rev. 85 (1952), 808-816.
+            let magnetisation = (1.0 - (2.0 / temperature).sinh().powi(-4)).powf(0.125);
+            is_near(&report, "magnetisation", magnetisation, 1e-3);
+        }
+    }
+    // At the critical temperature the energy is -sqrt(2).
+    let critical = 2.0 / (1.0 + 2.0_f64.sqrt()).ln();
+    assert!((onsager_energy(critical - 1e-4) + 2.0_f64.sqrt()).abs() < 2e-3);
+}

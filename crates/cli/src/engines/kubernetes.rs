@@ -3,7 +3,7 @@
 use clap::Args;
 use croupier_fleet::engine::kubernetes::{KubernetesOptions, List, MOST_INDEXES, Subject};
 use croupier_fleet::engine::{WorkerCall, parts};
-use croupier_run::{Standing, StoredRun};
+use croupier_run::{Found, Standing};
 
 use crate::flags::StoreFlags;
 use crate::{CliError, show};
@@ -69,7 +69,7 @@ impl KubernetesFlags {
 /// Prints the Jobs of all shards that have holes, and the one that waits for them: for somebody to apply.
 pub(crate) async fn print(
     flags: &KubernetesFlags,
-    run: &StoredRun,
+    run: &mut Found,
     call: &WorkerCall,
     store: &StoreFlags,
     with_last_job: bool,
@@ -103,8 +103,8 @@ pub(crate) async fn print(
     let subject = Subject {
         name: run.name(),
         uri: &uri,
-        policy: run.manifest.policy,
-        at_most_once: run.manifest.at_most_once,
+        policy: run.policy(),
+        at_most_once: run.at_most_once(),
         shards: run.shards(),
     };
     let options = flags.options(image);

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use croupier_fleet::engine::{Local, WorkerCall};
-use croupier_run::StoredRun;
+use croupier_run::Found;
 
 use crate::supervise;
 
@@ -17,7 +17,7 @@ pub(crate) struct LocalFlags {
     pub(crate) jobs: u32,
 }
 
-pub(crate) fn open(flags: &LocalFlags, run: &StoredRun, call: WorkerCall) -> Local {
+pub(crate) fn open(flags: &LocalFlags, run: &Found, call: WorkerCall) -> Local {
     let always = vec![(supervise::ALWAYS.into(), "1".into())];
     let driver_log = PathBuf::from(format!("{}.driver.log", run.name()));
     Local::new(call, always, flags.jobs, driver_log)

@@ -2,7 +2,7 @@
 
 use clap::Args;
 use croupier_fleet::engine::{Slurm, SlurmOptions, Walltime, WorkerCall};
-use croupier_run::StoredRun;
+use croupier_run::Found;
 
 // Job arrays of Slurm.
 #[derive(Args, Clone, Debug)]
@@ -42,7 +42,7 @@ pub(crate) struct SlurmFlags {
     pub(crate) sbatch_arg: Vec<String>,
 }
 
-pub(crate) fn open(flags: &SlurmFlags, run: &StoredRun, call: WorkerCall) -> Slurm {
+pub(crate) fn open(flags: &SlurmFlags, run: &Found, call: WorkerCall) -> Slurm {
     let flags = flags.clone();
     let options = SlurmOptions {
         partition: flags.partition,

@@ -56,6 +56,14 @@ pub enum ParametersError {
         /// clap's own error.
         source: clap::Error,
     },
+    /// An object of parameters does not have all that it needs.
+    #[error("{file}: missing: {}", missing.join(", "))]
+    Missing {
+        /// The file.
+        file: String,
+        /// The flags that its keys would be.
+        missing: Vec<String>,
+    },
     /// clap refuses the command line, or shows help or the version.
     #[error(transparent)]
     CommandLine(#[from] clap::Error),

@@ -16,6 +16,8 @@ pub const MOST_BYTES: u64 = 1 << 20;
 pub struct JsonText {
     pub(super) file: String,
     text: String,
+    /// Lines of the file before the text.
+    lines_before: usize,
 }
 
 /// A key with its value.
@@ -39,13 +41,50 @@ impl JsonText {
             });
         }
         match String::from_utf8(bytes) {
-            Ok(text) => Ok(Self { file, text }),
+            Ok(text) => Ok(Self {
+                file,
+                text,
+                lines_before: 0,
+            }),
             Err(error) => {
                 let valid = error.utf8_error().valid_up_to();
                 let line = line_of(&error.as_bytes()[..valid]);
                 Err(ParametersError::NotText { file, line })
             }
         }
+    }
+
+    /// The same of one line of a file, the first being line 1.
+    ///
+    /// # Errors
+    /// As [`from_bytes`](Self::from_bytes).
+    pub fn from_line(
+        file: impl Into<String>,
+        line: usize,
+        bytes: Vec<u8>,
+    ) -> Result<Self, ParametersError> {
+        let file = file.into();
+        let in_line = |error| match error {
+            ParametersError::NotText { file, .. } => ParametersError::NotText { file, line },
+            ParametersError::TooLarge { file, limit_bytes } => ParametersError::TooLarge {
+                file: format!("{file}, line {line}"),
+                limit_bytes,
+            },
+            other => other,
+        };
+        let text = Self::from_bytes(file, bytes).map_err(in_line)?;
+        Ok(Self {
+            lines_before: line.saturating_sub(1),
+            ..text
+        })
+    }
+
+    /// Checks that it is an object, whatever its keys.
+    ///
+    /// # Errors
+    /// Why it is none.
+    pub fn check(&self) -> Result<(), ParametersError> {
+        self.entries().map(|_| ())
     }
 
     /// The entries of the object, in their order.
@@ -56,7 +95,10 @@ impl JsonText {
             .deserialize(&mut parser)
             .and_then(|values| parser.end().map(|()| values))
             .map_err(|source| ParametersError::Malformed {
-                file: self.file.clone(),
+                file: match self.lines_before {
+                    0 => self.file.clone(),
+                    before => format!("{}, line {}", self.file, before + 1),
+                },
                 near: keys
                     .last()
                     .map_or(String::new(), |key| format!(", at key `{key}`")),
@@ -75,7 +117,7 @@ impl JsonText {
     /// The line in which a value of this text begins. A raw value borrows from the text, so its address says where.
     fn line_of(&self, value: &RawValue) -> usize {
         let offset = value.get().as_ptr().addr() - self.text.as_ptr().addr();
-        line_of(&self.text.as_bytes()[..offset])
+        self.lines_before + line_of(&self.text.as_bytes()[..offset])
     }
 }
 

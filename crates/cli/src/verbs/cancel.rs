@@ -14,7 +14,7 @@ struct Cancelled {
 }
 
 pub(crate) async fn cancel(flags: &CancelVerb) -> Result<Exit, CliError> {
-    let run = run_uri::open_run(&flags.run).await?;
+    let run = run_uri::find(&flags.run).await?;
     let order = run.stop(None, flags.reason.clone()).await?;
     if flags.engine.on.is_some() {
         flags.engine.of(&run).await?.cancel().await?;

@@ -1,5 +1,6 @@
 //! `clean`: removes partials that a complete one of their shard makes superfluous.
 
+use croupier_run::Found;
 use serde::Serialize;
 
 use crate::exit::Exit;
@@ -7,7 +8,7 @@ use crate::flags::CleanVerb;
 use crate::kind::Kind;
 use crate::number::format_count;
 use crate::setup::check_run;
-use crate::{CliError, run_uri, show};
+use crate::{CliError, cases, run_uri, show};
 
 #[derive(Serialize)]
 struct Cleaned {
@@ -17,11 +18,24 @@ struct Cleaned {
 }
 
 pub(crate) async fn clean(kind: &dyn Kind, flags: &CleanVerb) -> Result<Exit, CliError> {
-    let run = run_uri::open_run(&flags.run).await?;
-    check_run(kind, &run)?;
-    let partials = kind.clean(&run, flags.yes).await?;
+    let run = run_uri::find(&flags.run).await?;
+    let uri = run.uri();
+    let mut partials = Vec::new();
+    match run {
+        Found::Run(run) => {
+            check_run(kind, &run)?;
+            partials = kind.clean(&run, flags.yes).await?;
+        }
+        Found::Cases(mut cases) => {
+            let kind = cases::check(kind, &cases)?;
+            for (case, run) in cases.planned().await? {
+                let of_case = kind.clean(run, flags.yes).await?;
+                partials.extend(of_case.iter().map(|key| format!("cases/{case}/{key}")));
+            }
+        }
+    }
     let report = Cleaned {
-        run: run.uri(),
+        run: uri,
         partials,
         removed: flags.yes,
     };

@@ -6,14 +6,14 @@ use clap::ArgMatches;
 use croupier_fleet::driver::{DriveError, Driven, Legacy, Step, drive_on as drive_run};
 use croupier_fleet::engine::Engine;
 use croupier_fleet::tracker;
-use croupier_run::{ReduceOptions, Standing, StoredRun, Survey};
+use croupier_run::{Found, ReduceOptions, Standing, Survey};
 
 use crate::engines::{driver_arguments, worker_call};
 use crate::exit::Exit;
 use crate::flags::DriveVerb;
 use crate::kind::Kind;
-use crate::setup::check_run;
-use crate::verbs::reduce::print_summary;
+use crate::until::go_on;
+use crate::verbs::reduce::{Reduced, check_found, reduced};
 use crate::verbs::retry::this_build;
 use crate::worker::told_to_stop;
 use crate::{CliError, run_uri, show, tracking};
@@ -23,8 +23,8 @@ pub(crate) async fn drive(
     matches: &ArgMatches,
     flags: &DriveVerb,
 ) -> Result<Exit, CliError> {
-    let mut run = run_uri::open_run(&flags.run).await?;
-    check_run(kind, &run)?;
+    let mut run = run_uri::find(&flags.run).await?;
+    check_found(kind, &run)?;
     prepare_tracker(flags, &run).await?;
     let call = worker_call(&run, &flags.work, &flags.claim, &flags.run.store)?;
     let mut engine = flags.engine.open(&run, call).await?;
@@ -46,14 +46,41 @@ pub(super) struct Relay {
 /// Drives `run` to its end on `engine`, and prints its result. In a relay it ends before that, where it would wait.
 pub(super) async fn drive_on(
     kind: &dyn Kind,
-    run: &mut StoredRun,
+    run: &mut Found,
     engine: &mut dyn Engine,
     relay: Option<Relay>,
     every: Duration,
     json: bool,
 ) -> Result<Exit, CliError> {
+    loop {
+        let predecessor = relay.as_ref().map(|relay| relay.predecessor);
+        let driven = drive_planned(predecessor, run, engine, every).await?;
+        let driven = match (driven, &relay) {
+            (None, _) => return Ok(Exit::Stopped),
+            (Some(Driven::AtWork(legacy)), Some(relay)) => {
+                let mut successor = relay.successor.clone();
+                successor.extend(["--handed-over".to_owned(), legacy.to_string()]);
+                let driver = engine.start_driver(&successor).await?;
+                eprintln!("shards are at work; {driver} goes on when they have ended");
+                return Ok(Exit::Done);
+            }
+            (Some(driven), _) => driven,
+        };
+        let result = reduce(kind, run, engine, &driven, every).await?;
+        if !go_on(run, &result).await? {
+            return result.print(json);
+        }
+    }
+}
+
+/// Drives the shards that are planned so far; none where this process was told to stop.
+async fn drive_planned(
+    predecessor: Option<Legacy>,
+    run: &mut Found,
+    engine: &mut dyn Engine,
+    every: Duration,
+) -> Result<Option<Driven>, CliError> {
     let build = this_build()?;
-    let predecessor = relay.as_ref().map(|relay| relay.predecessor);
     let driven = tokio::select! {
         driven = drive_run(predecessor, run, engine, &build, every, &tell) => driven,
         Some(()) = told_to_stop() => {
@@ -64,35 +91,37 @@ pub(super) async fn drive_on(
             } else {
                 eprintln!("stopping: what is at work goes on without a driver, until `drive` is called again");
             }
-            return Ok(Exit::Stopped);
+            return Ok(None);
         }
     };
-    let driven = driven.map_err(|error| match error {
+    driven.map(Some).map_err(|error| match error {
         DriveError::Run(error) => CliError::Run(error),
         DriveError::Engine(error) => CliError::Engine(error),
-    })?;
-    if let (Driven::AtWork(legacy), Some(relay)) = (&driven, relay) {
-        let mut successor = relay.successor;
-        successor.extend(["--handed-over".to_owned(), legacy.to_string()]);
-        let driver = engine.start_driver(&successor).await?;
-        eprintln!("shards are at work; {driver} goes on when they have ended");
-        return Ok(Exit::Done);
-    }
-    let is_done = driven == Driven::Done;
+    })
+}
+
+/// Reduces a run that was driven to its end. Shards that are found damaged are run again.
+async fn reduce(
+    kind: &dyn Kind,
+    run: &mut Found,
+    engine: &mut dyn Engine,
+    driven: &Driven,
+    every: Duration,
+) -> Result<Reduced, CliError> {
     if let Driven::Stopped(order) = driven {
         eprintln!("the run is stopped: {}", order.reason);
     }
     let options = ReduceOptions::default();
-    let mut reduced = kind.reduce(run, &options).await?;
-    let missing = &reduced.report.shards.missing;
-    if is_done && !missing.is_empty() {
-        // Done by the names of partials, which were found damaged now that they were read.
-        eprintln!("damaged and run again: {}", show::shards(missing));
-        engine.start(missing, None).await?;
-        until_idle(engine, every).await?;
-        reduced = kind.reduce(run, &options).await?;
+    let result = reduced(kind, run, &options).await?;
+    let missing = result.missing();
+    if *driven != Driven::Done || missing.is_empty() {
+        return Ok(result);
     }
-    print_summary(&reduced, run, json)
+    // Done by the names of partials, which were found damaged now that they were read.
+    eprintln!("damaged and run again: {}", show::shards(missing));
+    engine.start(missing, None).await?;
+    until_idle(engine, every).await?;
+    reduced(kind, run, &options).await
 }
 
 /// Waits until nothing is at work.
@@ -107,13 +136,17 @@ async fn until_idle(engine: &mut dyn Engine, every: Duration) -> Result<(), CliE
 }
 
 /// Makes its table where that is asked for, and tells it what is done, which it may have lost.
-async fn prepare_tracker(flags: &DriveVerb, run: &StoredRun) -> Result<(), CliError> {
+async fn prepare_tracker(flags: &DriveVerb, run: &Found) -> Result<(), CliError> {
     let Some(uri) = &flags.claim.tracker.tracker else {
         return Ok(());
     };
     if flags.create_table {
         tracker::create(uri).await?;
     }
+    // Cases are tracked each by itself, and are told of as their workers ask.
+    let Found::Run(run) = run else {
+        return Ok(());
+    };
     let Some(tracker) = tracking::open(&flags.claim.tracker, run).await? else {
         return Ok(());
     };

@@ -1,7 +1,7 @@
 //! `launch`: plans, starts the shards where they are to run, leaves a driver there, and returns.
 
 use clap::ArgMatches;
-use croupier_run::{Standing, StoredRun};
+use croupier_run::{Found, Standing};
 use serde::Serialize;
 
 use crate::engines::{EngineName, driver_arguments, print_manifests, worker_call};
@@ -9,10 +9,11 @@ use crate::exit::Exit;
 use crate::flags::LaunchVerb;
 use crate::kind::Kind;
 use crate::pilot::Wanted;
-use crate::setup::{check_run, from_flags};
-use crate::verbs::plan::place;
+use crate::setup::from_flags;
+use crate::verbs::plan::{place, place_cases};
+use crate::verbs::reduce::check_found;
 use crate::verbs::shard::refuse_parameters;
-use crate::{CliError, environment, pilot, run_uri, show};
+use crate::{CliError, cases, environment, pilot, run_uri, show};
 
 #[derive(Serialize)]
 struct Launched {
@@ -46,11 +47,19 @@ pub(crate) async fn launch(
         show::print(flags.show.json, &forecast, pilot::text)?;
         return Ok(Exit::Done);
     }
-    let run = open_or_plan(kind, matches, flags).await?;
+    let mut run = open_or_plan(kind, matches, flags).await?;
     let call = worker_call(&run, &flags.work, &flags.claim, &flags.store)?;
     if flags.engine.name() == EngineName::Kubernetes {
         let (engine, has_last) = (&flags.engine.kubernetes, !flags.no_driver);
-        print_manifests(engine, &run, &call, &flags.store, has_last, flags.show.json).await?;
+        print_manifests(
+            engine,
+            &mut run,
+            &call,
+            &flags.store,
+            has_last,
+            flags.show.json,
+        )
+        .await?;
         return Ok(Exit::Done);
     }
     let mut engine = flags.engine.open(&run, call).await?;
@@ -63,7 +72,7 @@ pub(crate) async fn launch(
     }
     let mut started = Vec::new();
     if !engine.needs_driver() {
-        started = waiting(&run).await?;
+        started = waiting(&mut run).await?;
         let at_work = engine.at_work().await?;
         started.retain(|shard| !at_work.contains(shard));
         if !started.is_empty() {
@@ -91,24 +100,31 @@ async fn open_or_plan(
     kind: &dyn Kind,
     matches: &ArgMatches,
     flags: &LaunchVerb,
-) -> Result<StoredRun, CliError> {
+) -> Result<Found, CliError> {
     if let Some(run) = &flags.run {
         refuse_parameters(kind, matches)?;
-        let run = run_uri::open_named(run, &flags.store).await?;
-        check_run(kind, &run)?;
+        let run = run_uri::find_named(run, &flags.store).await?;
+        check_found(kind, &run)?;
         run.resume().await?;
         return Ok(run);
+    }
+    if let Some(source) = cases::source(&flags.plan, false)? {
+        let placed = place_cases(kind, matches, &flags.plan, &flags.store, source).await?;
+        if placed.seed_was_drawn {
+            eprintln!("seed {}", placed.cases.manifest.seed);
+        }
+        return Ok(Found::Cases(Box::new(placed.cases)));
     }
     let planned = from_flags(kind, matches, &flags.plan, &flags.store).await?;
     let (run, _) = place(&planned, &flags.store).await?;
     if planned.seed_was_drawn {
         eprintln!("seed {}", planned.plan.identity.seed);
     }
-    Ok(run)
+    Ok(Found::Run(Box::new(run)))
 }
 
 /// The shards that nobody has started.
-async fn waiting(run: &StoredRun) -> Result<Vec<u32>, CliError> {
+async fn waiting(run: &mut Found) -> Result<Vec<u32>, CliError> {
     let survey = run.survey().await?;
     let waiting = survey.shards.iter();
     let waiting = waiting.filter(|shard| shard.standing == Standing::Waiting);

@@ -1,6 +1,6 @@
 //! `logs`: what is known of every start of one shard, and the last that it said.
 
-use croupier_run::{Attempt, AttemptState};
+use croupier_run::{Attempt, AttemptState, Found};
 use serde::Serialize;
 
 use crate::exit::Exit;
@@ -15,12 +15,25 @@ struct Logs {
 }
 
 pub(crate) async fn logs(flags: &LogsVerb) -> Result<Exit, CliError> {
-    let run = run_uri::open_run(&flags.run).await?;
-    run.segment_of(flags.shard)?;
+    let (run, shard) = match run_uri::find(&flags.run).await? {
+        Found::Run(run) => (*run, flags.shard),
+        Found::Cases(cases) => {
+            let (case, shard) = cases.locate(flags.shard)?;
+            let run = cases.case_run(case).await?.ok_or_else(|| {
+                CliError::Usage(format!(
+                    "case {case} of run {} was not begun, so there is nothing to show of shard {}",
+                    cases.name(),
+                    flags.shard
+                ))
+            })?;
+            (run, shard)
+        }
+    };
+    run.segment_of(shard)?;
     let report = Logs {
         run: run.uri(),
-        shard: flags.shard,
-        attempts: run.attempts_at(flags.shard).await?,
+        shard,
+        attempts: run.attempts_at(shard).await?,
     };
     show::print(flags.show.json, &report, |report| {
         if report.attempts.is_empty() {

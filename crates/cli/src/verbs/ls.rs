@@ -1,5 +1,6 @@
 //! `ls`: the runs of a store.
 
+use croupier_run::Found;
 use serde::Serialize;
 
 use crate::exit::Exit;
@@ -12,21 +13,37 @@ struct RunLine {
     run: String,
     kernel: String,
     created: String,
-    samples: u64,
+    /// Null of cases that each have their own number.
+    samples: Option<u64>,
     shards: u32,
+    /// Null of a run that is none of cases.
+    cases: Option<usize>,
 }
 
 pub(crate) async fn ls(flags: &LsVerb) -> Result<Exit, CliError> {
     let store = run_uri::open_store(&flags.store).await?;
     let mut lines = Vec::new();
     for name in croupier_run::runs(&store).await? {
-        match croupier_run::open(&store, &name).await {
-            Ok(run) => lines.push(RunLine {
+        match croupier_run::find(&store, &name).await {
+            Ok(Found::Cases(cases)) => {
+                let wanted = &cases.manifest.wanted;
+                let count = cases.manifest.count();
+                lines.push(RunLine {
+                    run: cases.uri(),
+                    kernel: wanted.kernel.clone(),
+                    created: cases.manifest.created.clone(),
+                    samples: wanted.samples.map(|samples| samples * count as u64),
+                    shards: count as u32 * wanted.shards,
+                    cases: Some(count),
+                });
+            }
+            Ok(Found::Run(run)) => lines.push(RunLine {
                 run: run.uri(),
                 kernel: run.manifest.identity.kernel.clone(),
                 created: run.manifest.created.clone(),
-                samples: run.samples(),
+                samples: Some(run.samples()),
                 shards: run.shards(),
+                cases: None,
             }),
             Err(error) => eprintln!("warning: {name}: {error}"),
         }
@@ -36,12 +53,17 @@ pub(crate) async fn ls(flags: &LsVerb) -> Result<Exit, CliError> {
         lines
             .iter()
             .map(|line| {
+                let cases = line.cases.map(|cases| format!("{cases} cases, "));
+                let samples = line
+                    .samples
+                    .map(|samples| format!("{} samples, ", format_count(samples)));
                 format!(
-                    "{}  {}  {}  {} samples, {} shards\n",
+                    "{}  {}  {}  {}{}{} shards\n",
                     line.created,
                     line.run,
                     line.kernel,
-                    format_count(line.samples),
+                    cases.unwrap_or_default(),
+                    samples.unwrap_or_default(),
                     line.shards
                 )
             })

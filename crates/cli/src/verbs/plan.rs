@@ -3,16 +3,18 @@
 use std::time::Duration;
 
 use clap::ArgMatches;
-use croupier_run::StoredRun;
+use croupier_run::{CaseSource, StoredRun};
+use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::Serialize;
 
+use crate::cases::CaseReader;
 use crate::exit::Exit;
-use crate::flags::{PlanVerb, StoreFlags};
+use crate::flags::{PlanFlags, PlanVerb, StoreFlags};
 use crate::kind::Kind;
 use crate::number::format_count;
 use crate::pilot::Wanted;
 use crate::setup::{Planned, from_flags};
-use crate::{CliError, pilot, run_uri, show};
+use crate::{CliError, cases, pilot, run_uri, show};
 
 /// How often shards publish, where they are not told otherwise.
 const CHECKPOINT: Duration = Duration::from_secs(60);
@@ -33,6 +35,9 @@ pub(crate) async fn plan(
     matches: &ArgMatches,
     flags: &PlanVerb,
 ) -> Result<Exit, CliError> {
+    if let Some(source) = cases::source(&flags.plan, false)? {
+        return plan_cases(kind, matches, flags, source).await;
+    }
     let planned = from_flags(kind, matches, &flags.plan, &flags.store).await?;
     if flags.pilot {
         let wanted = Wanted {
@@ -75,6 +80,75 @@ pub(crate) async fn plan(
         )
     })?;
     Ok(Exit::Done)
+}
+
+#[derive(Serialize)]
+struct CasesPlanReport {
+    run: String,
+    is_new: bool,
+    seed: String,
+    cases: usize,
+    /// Of all cases together.
+    shards: u32,
+}
+
+async fn plan_cases(
+    kind: &dyn Kind,
+    matches: &ArgMatches,
+    flags: &PlanVerb,
+    source: CaseSource,
+) -> Result<Exit, CliError> {
+    let placed = place_cases(kind, matches, &flags.plan, &flags.store, source).await?;
+    let cases = placed.cases;
+    let count = cases.manifest.count();
+    let report = CasesPlanReport {
+        run: cases.uri(),
+        is_new: placed.is_new,
+        seed: cases.manifest.seed.clone(),
+        cases: count,
+        shards: count as u32 * cases.manifest.shards(),
+    };
+    show::print(flags.show.json, &report, |report| {
+        format!(
+            "run     {}\nseed    {}\n{} of {} shards each: {} shards{}",
+            report.run,
+            report.seed,
+            cases.manifest.said(),
+            cases.manifest.shards(),
+            report.shards,
+            if report.is_new {
+                ""
+            } else {
+                "\nit was there already, and is the same"
+            }
+        )
+    })?;
+    Ok(Exit::Done)
+}
+
+/// Plans every case.
+pub(super) async fn place_cases(
+    kind: &dyn Kind,
+    matches: &ArgMatches,
+    flags: &PlanFlags,
+    store: &StoreFlags,
+    source: CaseSource,
+) -> Result<cases::Placed, CliError> {
+    const AT_ONCE: usize = 16;
+    let name = cases::name(kind, flags)?;
+    let placed = cases::place(kind, matches, flags, source, &name, store).await?;
+    let cases = &placed.cases;
+    let reader = CaseReader::new(kind, cases, &[], &run_uri::options(store)).await?;
+    // All are read before any is planned, so that a bad one is found while nothing has begun.
+    for case in cases.manifest.numbers() {
+        reader.read(case).await?;
+    }
+    stream::iter(cases.manifest.numbers())
+        .map(|case| reader.place(cases, case))
+        .buffer_unordered(AT_ONCE)
+        .try_for_each(|_| std::future::ready(Ok(())))
+        .await?;
+    Ok(placed)
 }
 
 /// Puts the plan into its store, or finds it there. Says what must be said about the store.

@@ -26,6 +26,12 @@ pub(crate) async fn replay(kind: &dyn Kind, flags: &ReplayVerb) -> Result<Exit, 
     let run = run_uri::open_run(&flags.run).await?;
     let kernel = from_run(kind, &run, &[], &run_uri::options(&flags.run.store)).await?;
     let identity = &run.manifest.identity;
+    if identity.is_task() {
+        return Err(CliError::Usage(format!(
+            "run {} is a task's: there are no samples to run again",
+            run.name()
+        )));
+    }
     let length = identity.block_length;
     let grid = Grid::new(length, 0, run.samples()).map_err(croupier_run::Error::from)?;
     let block = match (flags.block, flags.sample) {

@@ -1,6 +1,6 @@
 //! `retry`: begins a round of the shards that have holes, and says how to start it.
 
-use croupier_run::{Executable, Standing, StoredRun, Survey};
+use croupier_run::{Executable, Found, Standing, Survey};
 use serde::Serialize;
 
 use crate::exit::Exit;
@@ -22,12 +22,12 @@ struct Retry {
 }
 
 pub(crate) async fn retry(flags: &RetryVerb) -> Result<Exit, CliError> {
-    let run = run_uri::open_run(&flags.run).await?;
+    let mut run = run_uri::find(&flags.run).await?;
     let build = this_build()?;
     run.resume().await?;
     let survey = run.survey().await?;
     let mut shards = survey.retriable(if flags.all { "" } else { &build });
-    if run.manifest.at_most_once {
+    if run.at_most_once() {
         let started = run.started().await?;
         shards.retain(|shard| !started.contains(shard));
         if shards.is_empty() {
@@ -83,7 +83,7 @@ pub(crate) async fn retry(flags: &RetryVerb) -> Result<Exit, CliError> {
     Ok(Exit::Done)
 }
 
-fn all_started(run: &StoredRun) -> CliError {
+fn all_started(run: &Found) -> CliError {
     CliError::Usage(format!(
         "run {} is planned with --at-most-once, and every shard that is missing was started: none is started again; plan a new run for what is missing",
         run.name()
@@ -105,7 +105,7 @@ fn hopeless(survey: &Survey, build: &str) -> Vec<u32> {
 }
 
 /// The lines that start a round: one shard is a plain job, several are an array.
-fn commands(run: &StoredRun, round: u32, shards: &[u32]) -> Vec<String> {
+fn commands(run: &Found, round: u32, shards: &[u32]) -> Vec<String> {
     let program = environment::program();
     let uri = run.uri();
     match shards {

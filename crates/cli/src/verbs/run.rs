@@ -5,18 +5,20 @@ use std::time::Duration;
 
 use clap::ArgMatches;
 use croupier_fleet::index;
-use croupier_run::ReduceOptions;
+use croupier_run::{CaseSource, Found, ReduceOptions};
 
+use crate::cases::CaseReader;
 use crate::engines::worker_call;
 use crate::exit::Exit;
 use crate::flags::RunVerb;
 use crate::kind::Kind;
 use crate::setup::from_flags;
+use crate::until::go_on;
 use crate::verbs::drive::drive_on;
 use crate::verbs::plan::place;
-use crate::verbs::reduce::print_reduced;
+use crate::verbs::reduce::reduced;
 use crate::worker::Worker;
-use crate::{CliError, environment};
+use crate::{CliError, cases, environment, run_uri};
 
 /// How often a run on an engine is looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
@@ -36,6 +38,9 @@ pub(crate) async fn run(
             shard_line(arguments)
         )));
     }
+    if let Some(source) = cases::source(&flags.plan, false)? {
+        return run_cases(kind, matches, flags, source).await;
+    }
     let planned = from_flags(kind, matches, &flags.plan, &flags.store).await?;
     let worker = Worker::new(&flags.work, None)?;
     let (mut run, is_new) = place(&planned, &flags.store).await?;
@@ -46,22 +51,99 @@ pub(crate) async fn run(
         eprintln!("run {} is there already: going on with it", run.uri());
     }
     if flags.engine.on.is_some() {
-        let call = worker_call(&run, &flags.work, &flags.claim, &flags.store)?;
-        let mut engine = flags.engine.open(&run, call).await?;
-        return drive_on(
-            kind,
-            &mut run,
-            &mut *engine,
-            None,
-            LOOK_EVERY,
-            flags.show.json,
-        )
-        .await;
+        return run_on_engine(kind, flags, Found::Run(Box::new(run))).await;
     }
     worker.say_threads();
-    let failures = worker
-        .work_on_all(&run, &*planned.kernel, flags.plan.failed_samples)
-        .await?;
+    let options = ReduceOptions {
+        policy: flags.plan.policy,
+        failed_samples: flags.plan.failed_samples,
+        ..ReduceOptions::default()
+    };
+    let mut first = 0;
+    loop {
+        let failures = worker
+            .work_on_all(&run, &*planned.kernel, first, flags.plan.failed_samples)
+            .await?;
+        first = run.shards();
+        for failure in &failures {
+            eprintln!("error: {failure}");
+        }
+        let mut found = Found::Run(Box::new(run));
+        let result = reduced(kind, &mut found, &options).await?;
+        if !go_on(&mut found, &result).await? {
+            return Ok(exit_of(result.print(flags.show.json)?, &failures));
+        }
+        let Found::Run(grown) = found else {
+            unreachable!("a run does not become cases");
+        };
+        run = *grown;
+    }
+}
+
+/// Drives what is planned on the engine that the flags name.
+async fn run_on_engine(
+    kind: &dyn Kind,
+    flags: &RunVerb,
+    mut found: Found,
+) -> Result<Exit, CliError> {
+    let call = worker_call(&found, &flags.work, &flags.claim, &flags.store)?;
+    let mut engine = flags.engine.open(&found, call).await?;
+    let engine = &mut *engine;
+    drive_on(kind, &mut found, engine, None, LOOK_EVERY, flags.show.json).await
+}
+
+/// The reason that a result is refused is the failure.
+fn exit_of(exit: Exit, failures: &[CliError]) -> Exit {
+    match exit {
+        Exit::NotAccepted => failures.first().map_or(Exit::NotAccepted, CliError::exit),
+        exit => exit,
+    }
+}
+
+/// Runs all cases, one after the other. Where the kernel fails in one, the others go on, unless the policy is to fail
+/// fast.
+async fn run_cases(
+    kind: &dyn Kind,
+    matches: &ArgMatches,
+    flags: &RunVerb,
+    source: CaseSource,
+) -> Result<Exit, CliError> {
+    let name = cases::name(kind, &flags.plan)?;
+    let placed = cases::place(kind, matches, &flags.plan, source, &name, &flags.store).await?;
+    let cases = placed.cases;
+    if placed.seed_was_drawn {
+        eprintln!("seed {}", cases.manifest.seed);
+    }
+    if !placed.is_new {
+        eprintln!("run {} is there already: going on with it", cases.uri());
+    }
+    let reader = CaseReader::new(kind, &cases, &[], &run_uri::options(&flags.store)).await?;
+    // All are read before any is run, so that a bad one is found while nothing has begun.
+    for case in cases.manifest.numbers() {
+        reader.read(case).await?;
+    }
+    if flags.engine.on.is_some() {
+        for case in cases.manifest.numbers() {
+            reader.place(&cases, case).await?;
+        }
+        return run_on_engine(kind, flags, Found::Cases(Box::new(cases))).await;
+    }
+    let worker = Worker::new(&flags.work, None)?;
+    worker.say_threads();
+    let mut failures = Vec::new();
+    for case in cases.manifest.numbers() {
+        let (run, kernel) = reader.place(&cases, case).await?;
+        match worker
+            .work_on_all(&run, &*kernel, 0, flags.plan.failed_samples)
+            .await
+        {
+            Ok(of_case) => failures.extend(of_case),
+            Err(error) if may_go_on(&error) && !run.manifest.policy.fail_fast => {
+                failures.push(error);
+            }
+            Err(error) => return Err(error),
+        }
+    }
     for failure in &failures {
         eprintln!("error: {failure}");
     }
@@ -70,11 +152,15 @@ pub(crate) async fn run(
         failed_samples: flags.plan.failed_samples,
         ..ReduceOptions::default()
     };
-    match print_reduced(kind, &run, &options, flags.show.json).await? {
-        // The reason that it is refused is the failure.
-        Exit::NotAccepted => Ok(failures.first().map_or(Exit::NotAccepted, CliError::exit)),
-        exit => Ok(exit),
-    }
+    let mut found = Found::Cases(Box::new(cases));
+    let result = reduced(kind, &mut found, &options).await?;
+    Ok(exit_of(result.print(flags.show.json)?, &failures))
+}
+
+/// Whether a failure is of one case: what else fails here, such as the store, fails for the next one too.
+fn may_go_on(error: &CliError) -> bool {
+    matches!(error, CliError::Run(croupier_run::Error::Task { .. }))
+        || error.exit() == Exit::KernelFailed
 }
 
 /// The same call as an array's child.

@@ -5,11 +5,12 @@ use std::time::Duration;
 use clap::ArgMatches;
 use clap::parser::ValueSource;
 use croupier_fleet::{Explicit, index};
-use croupier_run::StoredRun;
+use croupier_run::{Found, StoredRun};
 use rand::TryRng;
 use rand::rngs::SysRng;
 use serde::Serialize;
 
+use crate::cases::CaseReader;
 use crate::exit::Exit;
 use crate::flags::ShardVerb;
 use crate::kind::Kind;
@@ -18,7 +19,7 @@ use crate::setup::{from_flags, from_run};
 use crate::tracking::Tracking;
 use crate::verbs::plan::place;
 use crate::worker::{Worker, advise, scheduler};
-use crate::{CliError, environment, run_uri, show};
+use crate::{CliError, cases, environment, run_uri, show};
 
 #[derive(Serialize)]
 struct ShardReport {
@@ -45,31 +46,62 @@ pub(crate) async fn shard(
         let store = flags.run.as_deref().filter(|run| run.contains('/'));
         spread_out(index, store.unwrap_or(&flags.store.store)).await;
     }
-    let (run, kernel) = match &flags.run {
-        Some(run) => {
+    let options = run_uri::options(&flags.store);
+    let source = match &flags.run {
+        Some(_) => None,
+        None => cases::source(&flags.plan, true)?,
+    };
+    let (run, kernel, shard) = match (&flags.run, source) {
+        (Some(run), _) => {
             refuse_parameters(kind, matches)?;
-            let run = run_uri::open_named(run, &flags.store).await?;
-            let options = run_uri::options(&flags.store);
+            let found = run_uri::find_named(run, &flags.store).await?;
+            let number = chosen.of(&found, flags).await?;
+            let (run, shard) = match found {
+                Found::Run(run) => (*run, number),
+                Found::Cases(cases) => {
+                    let (case, shard) = cases.locate(number)?;
+                    match cases.case_run(case).await? {
+                        Some(run) => (run, shard),
+                        None => {
+                            let reader =
+                                CaseReader::new(kind, &cases, &flags.plan.input, &options).await?;
+                            (reader.place(&cases, case).await?.0, shard)
+                        }
+                    }
+                }
+            };
             let kernel = from_run(kind, &run, &flags.plan.input, &options).await?;
-            (run, kernel)
+            (run, kernel, shard)
         }
-        None => {
-            if flags.plan.name.is_none() || flags.plan.shards.is_none() {
+        (None, Some(source)) => {
+            let name = cases::name_of_array(kind, matches, flags)?;
+            let placed =
+                cases::place(kind, matches, &flags.plan, source, &name, &flags.store).await?;
+            let found = Found::Cases(Box::new(placed.cases.clone()));
+            let number = chosen.of(&found, flags).await?;
+            let (case, shard) = placed.cases.locate(number)?;
+            let reader = CaseReader::new(kind, &placed.cases, &[], &options).await?;
+            let (run, kernel) = reader.place(&placed.cases, case).await?;
+            (run, kernel, shard)
+        }
+        (None, None) => {
+            if flags.plan.name.is_none() || (flags.plan.shards.is_none() && !kind.is_task()) {
                 return Err(CliError::Usage(
                     "a shard needs to know its run: give --run RUN, or plan here with --name NAME and --shards N, the same for all shards".to_owned(),
                 ));
             }
-            if flags.plan.seed.is_none() {
+            if flags.plan.seed.is_none() && !kind.is_task() {
                 return Err(CliError::Usage(
                     "shards that plan need one --seed, the same for all of them".to_owned(),
                 ));
             }
             let planned = from_flags(kind, matches, &flags.plan, &flags.store).await?;
             let (run, _) = place(&planned, &flags.store).await?;
-            (run, planned.kernel)
+            let found = Found::Run(Box::new(run.clone()));
+            let shard = chosen.of(&found, flags).await?;
+            (run, planned.kernel, shard)
         }
     };
-    let shard = chosen.in_run(&run, flags).await?;
     worker.say_threads();
     let is_stopped = || worker.is_stopped();
     let tracking = Tracking::begin(&flags.claim, &run, shard, worker.attempt(), is_stopped).await?;
@@ -122,21 +154,24 @@ enum Chosen {
 }
 
 impl Chosen {
-    /// The shard it means in `run`, which has it.
-    async fn in_run(self, run: &StoredRun, flags: &ShardVerb) -> Result<u32, CliError> {
+    /// The shard it means in a run, which has it; over all cases where it has cases.
+    async fn of(self, found: &Found, flags: &ShardVerb) -> Result<u32, CliError> {
         let shard = match self {
             Self::Shard(shard) => shard,
             Self::Index(index) => {
                 let index = index.saturating_add(flags.index_offset.into());
                 match flags.round {
-                    Some(round) => run.round(round).await?.shard(index)?,
+                    Some(round) => found.round(round).await?.shard(index)?,
                     None => u32::try_from(index).map_err(|_| {
                         CliError::Usage(format!("index {index}: no run has so many shards"))
                     })?,
                 }
             }
         };
-        run.segment_of(shard)?;
+        match found {
+            Found::Run(run) => run.segment_of(shard).map(|_| ())?,
+            Found::Cases(cases) => cases.locate(shard).map(|_| ())?,
+        }
         Ok(shard)
     }
 }
@@ -166,14 +201,25 @@ fn which(matches: &ArgMatches, flags: &ShardVerb) -> Result<(Chosen, String), Cl
 
 /// The run and the shard that a call of `shard` is about, where the run is there already.
 pub(crate) async fn target(
+    kind: &dyn Kind,
     matches: &ArgMatches,
     flags: &ShardVerb,
 ) -> Result<(StoredRun, u32), CliError> {
-    let run = flags.run.as_deref().or(flags.plan.name.as_deref());
-    let run = run.ok_or_else(|| CliError::Usage("no run".to_owned()))?;
-    let run = run_uri::open_named(run, &flags.store).await?;
-    let shard = which(matches, flags)?.0.in_run(&run, flags).await?;
-    Ok((run, shard))
+    let name = match &flags.run {
+        Some(run) => run.clone(),
+        None => cases::name_of_array(kind, matches, flags)?,
+    };
+    let found = run_uri::find_named(&name, &flags.store).await?;
+    let shard = which(matches, flags)?.0.of(&found, flags).await?;
+    match found {
+        Found::Run(run) => Ok((*run, shard)),
+        Found::Cases(cases) => {
+            let (case, shard) = cases.locate(shard)?;
+            let run = cases.case_run(case).await?;
+            let run = run.ok_or_else(|| CliError::Usage(format!("case {case} was not planned")))?;
+            Ok((run, shard))
+        }
+    }
 }
 
 fn on_command_line(matches: &ArgMatches, id: &str) -> bool {
@@ -194,7 +240,12 @@ pub(super) fn refuse_parameters(kind: &dyn Kind, matches: &ArgMatches) -> Result
         "name",
         "policy",
         "at_most_once",
+        "until",
+        "max_samples",
+        "max_time",
+        "bounds",
         "kwargs",
+        "cases",
     ];
     let given: Vec<String> = parameters
         .chain(plan)

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use croupier_fleet::engine::Reason;
 use croupier_fleet::tracker::State;
-use croupier_run::{Cause, Standing, StoredRun, Survey};
+use croupier_run::{Cause, Found, ShardSurvey, Standing, StoredCases, StoredRun, Survey};
 use serde::Serialize;
 
 use crate::exit::Exit;
@@ -20,6 +20,8 @@ struct StatusReport {
     seed: String,
     policy: String,
     samples: u64,
+    /// Null of a run that is none of cases.
+    cases: Option<Counts<usize>>,
     blocks: Counts<u64>,
     shards: Counts<u32>,
     /// How many shards stand how, but for those that are done.
@@ -59,31 +61,32 @@ const MOST_REASONS: usize = 10;
 const WATCH_EVERY: Duration = Duration::from_secs(2);
 
 pub(crate) async fn status(flags: &StatusVerb) -> Result<Exit, CliError> {
-    let mut run = run_uri::open_run(&flags.run).await?;
+    let mut found = run_uri::find(&flags.run).await?;
     loop {
-        let survey = run.survey().await?;
-        let tracked = tracked(flags, &run).await?;
-        let reasons = reasons(flags, &run).await?;
-        show::print(
-            flags.show.json,
-            &report(&run, &survey, tracked, reasons),
-            text,
-        )?;
+        let survey = found.survey().await?;
+        let reasons = reasons(flags, &found).await?;
+        let (what, tracked) = match &mut found {
+            Found::Run(run) => (What::of(run), tracked(flags, run).await?),
+            Found::Cases(_) if flags.tracker.tracker.is_some() => {
+                return Err(CliError::Usage(
+                    "--tracker: cases are tracked each by itself; look at one, as --run RUN/cases/0".to_owned(),
+                ));
+            }
+            Found::Cases(cases) => (What::of_cases(cases, &survey).await?, None),
+        };
+        let report = report(what, &survey, tracked, reasons);
+        show::print(flags.show.json, &report, text)?;
         let goes_on = !survey.is_done()
             && survey.count(Standing::Running) + survey.count(Standing::Waiting) > 0;
         if !flags.watch || !goes_on {
             return Ok(Exit::Done);
         }
         tokio::time::sleep(WATCH_EVERY).await;
-        run.refresh().await?;
     }
 }
 
 /// What the engine says, where one is named.
-async fn reasons(
-    flags: &StatusVerb,
-    run: &StoredRun,
-) -> Result<Option<Vec<ReasonReport>>, CliError> {
+async fn reasons(flags: &StatusVerb, run: &Found) -> Result<Option<Vec<ReasonReport>>, CliError> {
     if flags.engine.on.is_none() {
         return Ok(None);
     }
@@ -127,13 +130,69 @@ async fn tracked(
     Ok(Some(counts))
 }
 
+/// What a run is, as it was planned.
+struct What {
+    run: String,
+    kernel: String,
+    seed: String,
+    policy: String,
+    samples: u64,
+    blocks: u64,
+    shards: u32,
+    cases: Option<Counts<usize>>,
+}
+
+impl What {
+    fn of(run: &StoredRun) -> Self {
+        let identity = &run.manifest.identity;
+        Self {
+            run: run.uri(),
+            kernel: identity.kernel.clone(),
+            seed: identity.seed.to_string(),
+            policy: run.manifest.policy.to_string(),
+            samples: run.samples(),
+            blocks: identity.block_length.blocks_for(run.samples()),
+            shards: run.shards(),
+            cases: None,
+        }
+    }
+
+    /// Of cases that are not planned yet it is not known how many samples and blocks they have.
+    async fn of_cases(cases: &mut StoredCases, survey: &Survey) -> Result<Self, CliError> {
+        let samples = cases
+            .planned()
+            .await?
+            .values()
+            .map(StoredRun::samples)
+            .sum();
+        let manifest = &cases.manifest;
+        let per_case = survey.shards.chunks(manifest.shards() as usize);
+        let is_done = |shards: &&[ShardSurvey]| {
+            let mut shards = shards.iter();
+            shards.all(|shard| shard.standing == Standing::Done)
+        };
+        Ok(Self {
+            run: cases.uri(),
+            kernel: manifest.wanted.kernel.clone(),
+            seed: manifest.seed.clone(),
+            policy: manifest.wanted.policy.to_string(),
+            samples,
+            blocks: survey.shards.iter().map(|shard| shard.blocks).sum(),
+            shards: survey.shards.len() as u32,
+            cases: Some(Counts {
+                planned: manifest.count(),
+                done: per_case.filter(is_done).count(),
+            }),
+        })
+    }
+}
+
 fn report(
-    run: &StoredRun,
+    what: What,
     survey: &Survey,
     tracked: Option<BTreeMap<String, usize>>,
     reasons: Option<Vec<ReasonReport>>,
 ) -> StatusReport {
-    let identity = &run.manifest.identity;
     let is_without = |with_blocks: bool| {
         let shards = survey.shards.iter().filter(move |shard| {
             shard.standing != Standing::Done && (shard.blocks_done > 0) == with_blocks
@@ -150,17 +209,18 @@ fn report(
         Standing::Kernel,
     ];
     StatusReport {
-        run: run.uri(),
-        kernel: identity.kernel.clone(),
-        seed: identity.seed.to_string(),
-        policy: run.manifest.policy.to_string(),
-        samples: run.samples(),
+        run: what.run,
+        kernel: what.kernel,
+        seed: what.seed,
+        policy: what.policy,
+        samples: what.samples,
+        cases: what.cases,
         blocks: Counts {
-            planned: identity.block_length.blocks_for(run.samples()),
+            planned: what.blocks,
             done: survey.shards.iter().map(|shard| shard.blocks_done).sum(),
         },
         shards: Counts {
-            planned: run.shards(),
+            planned: what.shards,
             done: survey.count(Standing::Done) as u32,
         },
         standing: NOT_DONE
@@ -180,7 +240,7 @@ fn report(
 
 fn text(report: &StatusReport) -> String {
     let mut text = format!(
-        "run     {}\nkernel  {}, seed {}\npolicy  {}{}\nshards  {} of {} done\nblocks  {} of {} done",
+        "run     {}\nkernel  {}, seed {}\npolicy  {}{}{}\nshards  {} of {} done\nblocks  {} of {} done",
         report.run,
         report.kernel,
         report.seed,
@@ -189,6 +249,13 @@ fn text(report: &StatusReport) -> String {
             0 => String::new(),
             rounds => format!(", {rounds} rounds begun"),
         },
+        report
+            .cases
+            .as_ref()
+            .map_or_else(String::new, |cases| format!(
+                "\ncases   {} of {} done",
+                cases.done, cases.planned
+            )),
         report.shards.done,
         report.shards.planned,
         format_count(report.blocks.done),

@@ -1,6 +1,6 @@
 //! `verify`: runs a part of a run again on one thread, and compares bits.
 
-use croupier_run::Depth;
+use croupier_run::{Depth, Found, StoredRun, Verified};
 use serde::Serialize;
 
 use crate::exit::Exit;
@@ -23,17 +23,26 @@ struct VerifyReport {
 }
 
 pub(crate) async fn verify(kind: &dyn Kind, flags: &VerifyVerb) -> Result<Exit, CliError> {
-    let run = run_uri::open_run(&flags.run).await?;
-    let kernel = from_run(kind, &run, &[], &run_uri::options(&flags.run.store)).await?;
+    let found = run_uri::find(&flags.run).await?;
+    let uri = found.uri();
     let depth = if flags.deep {
         Depth::Rows
     } else {
         Depth::Witnesses
     };
-    let verified = kernel.verify(&run, depth).await?;
+    let runs: Vec<StoredRun> = match found {
+        Found::Run(run) => vec![*run],
+        Found::Cases(mut cases) => cases.planned().await?.values().cloned().collect(),
+    };
+    let mut verified = Verified::default();
+    for run in &runs {
+        let kernel = from_run(kind, run, &[], &run_uri::options(&flags.run.store)).await?;
+        verified.add(&kernel.verify(run, depth).await?);
+    }
+    let shards: u64 = runs.iter().map(|run| u64::from(run.shards())).sum();
     if verified.rows == 0 {
         let why = match (verified.invalid_partials, depth) {
-            (0, Depth::Witnesses) if verified.missing_shards < u64::from(run.shards()) => {
+            (0, Depth::Witnesses) if verified.missing_shards < shards => {
                 "its partials keep no single block: pass --deep".to_owned()
             }
             (0, _) => "it has no partials yet".to_owned(),
@@ -42,12 +51,11 @@ pub(crate) async fn verify(kind: &dyn Kind, flags: &VerifyVerb) -> Result<Exit, 
             }
         };
         return Err(CliError::Usage(format!(
-            "of run {} nothing could be verified: {why}",
-            run.uri()
+            "of run {uri} nothing could be verified: {why}"
         )));
     }
     let report = VerifyReport {
-        run: run.uri(),
+        run: uri,
         shards: verified.shards,
         rows: verified.rows,
         blocks: verified.blocks,
@@ -63,8 +71,7 @@ pub(crate) async fn verify(kind: &dyn Kind, flags: &VerifyVerb) -> Result<Exit, 
         if report.missing > 0 {
             text.push_str(&format!(
                 "\nincomplete: {} of {} shards, of which blocks are missing",
-                report.missing,
-                run.shards()
+                report.missing, shards
             ));
         }
         if report.invalid > 0 {

@@ -5,8 +5,7 @@ use croupier_run::{ReduceOptions, Standing};
 use crate::exit::Exit;
 use crate::flags::WaitVerb;
 use crate::kind::Kind;
-use crate::setup::check_run;
-use crate::verbs::reduce::print_reduced;
+use crate::verbs::reduce::{check_found, reduced};
 use crate::{CliError, run_uri};
 
 /// A run stands still when nothing is at work or still to start in so many looks one after the other: between two
@@ -14,14 +13,14 @@ use crate::{CliError, run_uri};
 const LOOKS: u32 = 3;
 
 pub(crate) async fn wait(kind: &dyn Kind, flags: &WaitVerb) -> Result<Exit, CliError> {
-    let mut run = run_uri::open_run(&flags.run).await?;
-    check_run(kind, &run)?;
+    let mut run = run_uri::find(&flags.run).await?;
+    check_found(kind, &run)?;
     let mut still = 0;
     loop {
-        run.refresh().await?;
         let survey = run.survey().await?;
         let is_running = survey.count(Standing::Running) > 0;
-        if survey.is_done() || (survey.stop_order.is_some() && !is_running) {
+        let is_over = survey.is_done() && run.is_over().await?;
+        if is_over || (survey.stop_order.is_some() && !is_running) {
             break;
         }
         let waiting = survey.count(Standing::Waiting) + survey.not_started_in_last_round().len();
@@ -32,5 +31,7 @@ pub(crate) async fn wait(kind: &dyn Kind, flags: &WaitVerb) -> Result<Exit, CliE
         }
         tokio::time::sleep(flags.every).await;
     }
-    print_reduced(kind, &run, &ReduceOptions::default(), flags.show.json).await
+    reduced(kind, &mut run, &ReduceOptions::default())
+        .await?
+        .print(flags.show.json)
 }

@@ -142,7 +142,7 @@ fn at_once<K: Kernel>(
     stream: &mut Stream<K::Rng>,
 ) -> Result<K::Tally, Caught> {
     catch(block, || {
-        let mut tally = kernel.tally();
+        let mut tally = begin(kernel, block);
         record(kernel, block, samples, stream, &mut tally)?;
         tally.end_block()?;
         Ok(tally)
@@ -183,12 +183,19 @@ pub(super) fn probe<K: Kernel>(
     stream: &mut Stream<K::Rng>,
 ) -> Result<K::Tally, Caught> {
     catch(block, || {
-        let mut alone = kernel.tally();
+        let mut alone = begin(kernel, block);
         start_sample::<K>(sample, stream);
         kernel.try_sample(sample, stream, &mut alone)?;
         alone.end_block()?;
         Ok(alone)
     })
+}
+
+/// The tally of `block` before its first sample.
+pub(super) fn begin<K: Kernel>(kernel: &K, block: u64) -> K::Tally {
+    let mut tally = kernel.tally();
+    tally.begin_block(block);
+    tally
 }
 
 pub(super) fn start<K: Kernel>(_: &K, block: u64, stream: &mut Stream<K::Rng>) {

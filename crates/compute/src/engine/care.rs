@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use crate::{FailedSamples, Kernel, Stream, Tally};
 
-use super::block::{BlockFailure, probe, start, start_sample};
+use super::block::{BlockFailure, begin, probe, start, start_sample};
 use super::panics::{Caught, catch};
 
 /// Runs `block` without the samples that fail, and tells of each. `at_first` is how it went at once.
@@ -20,7 +20,7 @@ pub(super) fn with_care<K: Kernel>(
     at_first: Caught,
     tell: &mut dyn FnMut(FailedSamples),
 ) -> Result<K::Tally, BlockFailure> {
-    let mut tally = catch(block, || Ok(kernel.tally()))?;
+    let mut tally = catch(block, || Ok(begin(kernel, block)))?;
     let mut failed = 0u64;
     start(kernel, block, stream);
     let mut ahead = stream.clone();

@@ -44,6 +44,29 @@ impl Proportion {
         (self.count > 0).then(|| self.hits as f64 / self.count as f64)
     }
 
+    /// `hits` out of `count`, counted by someone else.
+    pub(crate) fn of(hits: u64, count: u64) -> Self {
+        Self { count, hits }
+    }
+
+    /// Whether some samples were hits and some were not.
+    pub(crate) fn varied(&self) -> bool {
+        self.hits > 0 && self.hits < self.count
+    }
+
+    /// The proportion with its standard error and interval at `level`.
+    pub(crate) fn estimate(&self, level: f64) -> Estimate {
+        let p = self.proportion();
+        Estimate {
+            value: p,
+            std_error: p
+                .filter(|_| self.varied())
+                .map(|p| (p * (1.0 - p) / self.count as f64).sqrt()),
+            interval: self.wilson(normal_interval_quantile(level)),
+            samples: self.count,
+        }
+    }
+
     /// Wilson's interval for a normal quantile `z`; none of no samples.
     fn wilson(&self, z: f64) -> Option<[f64; 2]> {
         let p = self.proportion()?;
@@ -69,22 +92,14 @@ impl Tally for Proportion {
     }
 
     fn estimates(&self, estimates: &mut Estimates) {
-        let p = self.proportion();
-        if p.is_none() {
+        if self.count == 0 {
             estimates.note("has no samples: nothing can be estimated");
-        } else if self.hits == 0 || self.hits == self.count {
+        } else if !self.varied() {
             estimates.note(
                 "had the same outcome in every sample: its standard error can't be estimated, its interval can",
             );
         }
-        let varied = self.hits > 0 && self.hits < self.count;
-        estimates.push(Estimate {
-            value: p,
-            std_error: p
-                .filter(|_| varied)
-                .map(|p| (p * (1.0 - p) / self.count as f64).sqrt()),
-            interval: self.wilson(normal_interval_quantile(estimates.level())),
-            samples: self.count,
-        });
+        estimates.bounded([0.0, 1.0]);
+        estimates.push(self.estimate(estimates.level()));
     }
 }

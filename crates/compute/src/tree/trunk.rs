@@ -46,6 +46,11 @@ impl<T: Tally> Trunk<T> {
         self.open.push(node);
     }
 
+    /// The leftmost of the nodes that are held.
+    pub fn first(&self) -> Option<&Node<T>> {
+        self.open.first()
+    }
+
     /// How many nodes are held.
     pub fn len(&self) -> usize {
         self.open.len()

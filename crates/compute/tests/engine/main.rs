@@ -1,5 +1,6 @@
 //! The engine's promises, held by kernels made to break them.
 
+mod begin;
 mod by_hand;
 mod failures;
 mod kernels;

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use croupier_run::{Manifest, ShardSurvey, Standing, Survey};
+use croupier_run::{ShardSurvey, Standing, Survey};
 
-use super::{Driven, Memory};
+use super::{Driven, Memory, Terms};
 
 /// What to do next.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,11 +43,12 @@ impl Memory {
     /// The next step, given the shards that the engine has at work.
     pub fn next(
         &mut self,
-        manifest: &Manifest,
+        terms: impl Into<Terms>,
         survey: &Survey,
         at_work: &BTreeSet<u32>,
         build: &str,
     ) -> Step {
+        let terms: Terms = terms.into();
         let is_busy = !at_work.is_empty() || survey.count(Standing::Running) > 0;
         if let Some(order) = &survey.stop_order {
             if !at_work.is_empty() && !std::mem::replace(&mut self.cancelled, true) {
@@ -72,7 +73,7 @@ impl Memory {
             None => true,
         };
         let idle = |shard: &&ShardSurvey| !at_work.contains(&shard.shard);
-        if manifest.policy.fail_fast
+        if terms.policy.fail_fast
             && let Some(failed) = survey
                 .shards
                 .iter()
@@ -102,7 +103,7 @@ impl Memory {
                 round: None,
             };
         }
-        if manifest.at_most_once {
+        if terms.at_most_once {
             return Step::End(Driven::HolesLeft);
         }
         let further = self.stopped_in_time_and_got_further(survey);
@@ -125,7 +126,7 @@ impl Memory {
             }
         }
         let next = survey.rounds.last().map_or(1, |round| round.round + 1);
-        if holes.is_empty() || next > manifest.policy.retries {
+        if holes.is_empty() || next > terms.policy.retries {
             return Step::End(Driven::HolesLeft);
         }
         Step::BeginRound {

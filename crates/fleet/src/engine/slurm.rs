@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use croupier_run::{Digest, StoredRun};
+use croupier_run::{Digest, Found};
 
 use super::{Engine, EngineError, Reason, WorkerCall};
 use crate::driver::Legacy;
@@ -65,7 +65,7 @@ const SHORTEST_WITH_SIGNAL: Duration = Duration::from_secs(600);
 
 impl Slurm {
     /// For `run`, whose workers are called by `call`.
-    pub fn new(run: &StoredRun, call: WorkerCall, options: SlurmOptions) -> Self {
+    pub fn new(run: &Found, call: WorkerCall, options: SlurmOptions) -> Self {
         Self {
             call,
             options,
@@ -262,7 +262,7 @@ enum Role {
 }
 
 impl Names {
-    fn of(run: &StoredRun) -> Self {
+    fn of(run: &Found) -> Self {
         Self::new(run.name(), &run.uri())
     }
 

@@ -65,6 +65,7 @@ impl Quiet {
             inputs: BTreeMap::new(),
             policy: Policy::default(),
             at_most_once: false,
+            until: None,
             failed_samples: "0".parse().unwrap(),
         }
     }

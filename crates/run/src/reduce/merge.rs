@@ -7,7 +7,7 @@ use std::sync::Arc;
 use croupier_compute::{Node, Tally, Trunk};
 use futures_util::StreamExt;
 
-use crate::error::catch_in_tally;
+use crate::error::{catch_in_tally, check_fit};
 use crate::inventory::Inventory;
 use crate::layout::PartialName;
 use crate::report::{IN_TROUBLE, WITH_FAILED_SAMPLES, Warning};
@@ -105,8 +105,8 @@ pub(super) async fn merge<T: Tally>(
             let is_in_trouble = trouble.binary_search(&shard).is_ok();
             let first_block = content.nodes.first().map_or(0, |node| node.first_block);
             catch_in_tally(first_block, || {
-                merging.add(shard, is_done, content, is_in_trouble);
-            })?;
+                merging.add(shard, is_done, content, is_in_trouble)
+            })??;
         }
     }
     catch_in_tally(0, || merging.finish(run))
@@ -194,7 +194,26 @@ impl<T: Tally> Merging<T> {
         }
     }
 
-    fn add(&mut self, shard: u32, is_done: bool, content: ShardContent<T>, is_in_trouble: bool) {
+    /// # Errors
+    ///
+    /// Where a node's tally has another shape than what was merged before it.
+    fn add(
+        &mut self,
+        shard: u32,
+        is_done: bool,
+        content: ShardContent<T>,
+        is_in_trouble: bool,
+    ) -> Result<(), Error> {
+        for node in &content.nodes {
+            if let Some(first) = self.trunk.first().or(content.nodes.first()) {
+                check_fit(&first.tally, node, || {
+                    content
+                        .sources
+                        .first()
+                        .map_or_else(String::new, PartialName::key)
+                })?;
+            }
+        }
         for sides in &mut self.sides {
             let has_failed = || content.nodes.iter().any(|node| node.failures.samples > 0);
             let is_in_group = match sides.group {
@@ -220,6 +239,7 @@ impl<T: Tally> Merging<T> {
         for node in content.nodes {
             self.push(node);
         }
+        Ok(())
     }
 
     fn push(&mut self, node: Node<T>) {

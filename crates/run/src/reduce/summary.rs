@@ -6,8 +6,8 @@ use super::merge::{Merged, MergedSides};
 use crate::manifest::FORMAT;
 use crate::report::{Attempts, IN_TROUBLE, Trouble, Warning};
 use crate::{
-    BlockCounts, Comparison, EstimateReport, FailedSamplesReport, ReduceOptions, Report,
-    SampleCounts, ShardCounts, StoredRun, Verdict,
+    BlockCounts, Comparison, EstimateReport, FailedSamplesReport, Look, ReduceOptions, Report,
+    SampleCounts, ShardCounts, StoredRun, UntilReport, Verdict,
 };
 
 pub(super) fn report<K: Kernel>(
@@ -16,6 +16,7 @@ pub(super) fn report<K: Kernel>(
     attempts: &Attempts,
     trouble: Trouble,
     merged: &Merged<K::Tally>,
+    looks: &[Look],
 ) -> (Report, Verdict) {
     let mut missingness = trouble.comparisons;
     for sides in &merged.sides {
@@ -39,7 +40,7 @@ pub(super) fn report<K: Kernel>(
     let missing = merged.planned_blocks - blocks;
     let unfinished = merged.missing_shards.len();
     let allowed = options.limit(run);
-    let (verdict, refused) = if failures.samples > allowed {
+    let (mut verdict, mut refused) = if failures.samples > allowed {
         let failed = failures.samples;
         let reason = format!("{failed} samples failed, {allowed} are allowed (--failed-samples)");
         (Verdict::TooManyFailed, Some(reason))
@@ -53,6 +54,21 @@ pub(super) fn report<K: Kernel>(
     } else {
         (Verdict::Accepted, None)
     };
+    let mut listed = EstimateReport::all(&estimates);
+    let is_decided = verdict == Verdict::Accepted;
+    let digest = merged.digest.to_string();
+    let until = run.manifest.until.as_ref().map(|until| {
+        let seen = (done, digest.as_str(), is_decided);
+        until.report(run, looks, &estimates, &mut listed, seen)
+    });
+    if let Some(until) = until.as_ref().filter(|until| is_decided && !until.met) {
+        (verdict, refused) = (Verdict::Imprecise, until.refused());
+    }
+    let mut warnings = warnings(run, attempts, merged, failures, &estimates, &missingness);
+    warnings.extend(too_few(run, &estimates, until.as_ref()));
+    if let Some(until) = &until {
+        warnings.extend(until.warnings(&listed));
+    }
     let report = Report {
         format: FORMAT,
         croupier: env!("CARGO_PKG_VERSION").to_owned(),
@@ -79,7 +95,9 @@ pub(super) fn report<K: Kernel>(
             done: run.shards() - unfinished as u32,
             missing: merged.missing_shards.clone(),
         },
-        estimates: EstimateReport::all(&estimates),
+        estimates: listed,
+        until,
+        row: None,
         failed_samples: failures
             .listed
             .iter()
@@ -89,13 +107,10 @@ pub(super) fn report<K: Kernel>(
                 message: failed.message.clone(),
             })
             .collect(),
-        digest: merged.digest.to_string(),
+        digest,
         seconds: attempts.seconds(),
         usage: attempts.usage,
-        warnings: warnings(run, attempts, merged, failures, &estimates, &missingness)
-            .iter()
-            .map(ToString::to_string)
-            .collect(),
+        warnings: warnings.iter().map(ToString::to_string).collect(),
         missingness,
     };
     (report, verdict)
@@ -126,6 +141,29 @@ fn compare_estimates<T: Tally>(sides: &MergedSides<T>, root: &str) -> Vec<Compar
         })
     });
     compared.collect()
+}
+
+/// Estimates whose intervals rest on too little for their level to be believed.
+fn too_few(run: &StoredRun, estimates: &Estimates, until: Option<&UntilReport>) -> Vec<Warning> {
+    let mut warnings = Vec::new();
+    for (name, estimate) in estimates.named() {
+        if until.is_some_and(|until| until.needs_no_samples(name)) {
+            continue;
+        }
+        let mut estimate = estimate.clone();
+        if let (Some(_), Some(first)) = (until, run.segments.first()) {
+            // What holds at every look must hold at the first.
+            estimate.samples = estimate.samples.min(first.end_sample);
+        }
+        if let Some(few) = estimate.too_few(estimates.bounds(name)) {
+            warnings.push(Warning::TooFew {
+                name: name.clone(),
+                few,
+                at_first_look: until.is_some(),
+            });
+        }
+    }
+    warnings
 }
 
 fn warnings<T>(

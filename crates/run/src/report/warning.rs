@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use croupier_compute::{ENOUGH_EVENTS, ENOUGH_SAMPLES, TooFew};
+
 use super::Comparison;
 use crate::layout::PartialName;
 
@@ -53,6 +55,23 @@ pub(crate) enum Warning {
         threads: usize,
     },
     PanicsAbort,
+    /// An interval that rests on too little.
+    TooFew {
+        name: String,
+        few: TooFew,
+        at_first_look: bool,
+    },
+    /// An estimate whose interval would not hold at every look.
+    NoSequence {
+        name: String,
+        has_bounds: bool,
+    },
+    /// An estimate whose standard deviation moved from one look to the next.
+    Restless {
+        name: String,
+        before: f64,
+        after: f64,
+    },
 }
 
 impl fmt::Display for Warning {
@@ -134,6 +153,42 @@ impl fmt::Display for Warning {
             } => write!(
                 formatter,
                 "shard {shard} has {blocks} blocks for {threads} threads: some have nothing to do; plan with a smaller --block or fewer shards"
+            ),
+            Self::TooFew {
+                name,
+                few,
+                at_first_look,
+            } => {
+                let at = if *at_first_look { " at the first look" } else { "" };
+                match few {
+                    TooFew::Samples(samples) => write!(
+                        formatter,
+                        "`{name}` rests on {samples} samples{at}: below {ENOUGH_SAMPLES} its interval may be too short, and for very skewed outputs with many more; draw more --samples"
+                    ),
+                    TooFew::Events(events) => write!(
+                        formatter,
+                        "`{name}` rests on {events} hits or misses{at}: below {ENOUGH_EVENTS} its interval may be too short; draw more --samples"
+                    ),
+                }
+            }
+            Self::NoSequence {
+                name,
+                has_bounds: true,
+            } => write!(
+                formatter,
+                "`{name}` has no interval: its samples can't all lie within --bounds"
+            ),
+            Self::NoSequence { name, .. } => write!(
+                formatter,
+                "`{name}` has no interval: nothing varied yet, and without --bounds that says nothing of what is rare"
+            ),
+            Self::Restless {
+                name,
+                before,
+                after,
+            } => write!(
+                formatter,
+                "the standard deviation of `{name}` went from {before:.3e} to {after:.3e} since the last look: a few samples carry it, and its interval may be too short; begin with more --samples"
             ),
             Self::PanicsAbort => formatter.write_str(
                 "this program is built with panic = \"abort\": a sample that panics ends the process and can't be left out; build it with panic = \"unwind\"",

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use croupier_compute::{Node, Tally, Trunk};
 use serde::Serialize;
 
+use crate::error::check_fit;
 use crate::layout::PartialName;
 use crate::{Digest, Error, content_digest};
 
@@ -32,7 +33,8 @@ impl<T: Tally> Agreement<T> {
     ///
     /// # Errors
     ///
-    /// [`Error::Differ`] where something else is known of its blocks.
+    /// [`Error::Differ`] where something else is known of its blocks; [`Error::Foreign`] where its
+    /// tally has another shape than its buddy's.
     pub(super) fn add(&mut self, source: PartialName, mut node: Node<T>) -> Result<(), Error> {
         loop {
             let (level, first_block) = (node.level, node.first_block);
@@ -48,9 +50,13 @@ impl<T: Tally> Agreement<T> {
                 };
             }
             let buddy = self.nodes.get(&(level, first_block ^ 1 << level));
-            let above = buddy
-                .filter(|(_, buddy)| !buddy.short && !node.short)
-                .and_then(|(_, buddy)| merged(buddy, &node));
+            let buddy = buddy.filter(|(_, buddy)| !buddy.short && !node.short);
+            if let Some((_, buddy)) = buddy {
+                check_fit(&buddy.tally, &node, || {
+                    format!("{}/{}", self.uri, source.key())
+                })?;
+            }
+            let above = buddy.and_then(|(_, buddy)| merged(buddy, &node));
             self.nodes.insert((level, first_block), (source, node));
             match above {
                 Some(above) => node = above,

@@ -10,7 +10,8 @@ use croupier_compute::{Frontier, Grid, Kernel, KernelFailure, Node, Tally};
 use tokio::sync::oneshot;
 
 use crate::Error;
-use crate::error::catch_in_tally;
+use crate::error::{catch_in_tally, check_fit};
+use crate::layout::PartialName;
 use crate::shard::ShardContent;
 
 /// What is to be run, and what need not be.
@@ -51,8 +52,17 @@ impl<T: Tally> Bench<T> {
         let mut witnesses_before = job.before.witnesses;
         witnesses_before.retain(|node| job.witness_blocks.contains(&node.first_block));
         let frontier = Arc::new(Frontier::with_witnesses(job.witness_blocks));
-        for node in job.before.nodes {
-            catch_in_tally(node.first_block, || frontier.insert(node))?;
+        if let Some(first) = job.before.nodes.first() {
+            let empty = catch_in_tally(first.first_block, || kernel.tally())?;
+            let source = job.before.sources.first();
+            for node in job.before.nodes {
+                let key = || source.map_or_else(String::new, PartialName::key);
+                catch_in_tally(node.first_block, || {
+                    check_fit(&empty, &node, key)?;
+                    frontier.insert(node);
+                    Ok::<(), Error>(())
+                })??;
+            }
         }
         let (sender, ended) = oneshot::channel();
         let finished = Arc::clone(&frontier);

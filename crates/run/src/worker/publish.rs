@@ -5,7 +5,7 @@ use std::ops::Range;
 use croupier_compute::{Node, Tally};
 use croupier_store::Store;
 
-use crate::layout::PartialName;
+use crate::layout::{Content, PartialName};
 use crate::partial::PartialFormat;
 use crate::{Error, Executable, Identity, StoredRun, content_digest};
 
@@ -31,6 +31,7 @@ pub(super) async fn publish<T: Tally>(
         shard,
         blocks: encoded.blocks,
         sha256: encoded.sha256,
+        content: Content::Nodes,
     };
     run.store.put(&name.key(), encoded.bytes).await?;
     Ok(name)

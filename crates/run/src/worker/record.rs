@@ -41,6 +41,7 @@ impl Record {
                 blocks_before: 0,
                 blocks_done: 0,
                 error: None,
+                superseded_by: None,
                 death: None,
             },
             started: Instant::now(),
@@ -66,7 +67,12 @@ impl Record {
         attempt.state = match outcome {
             Ok(_) => AttemptState::Done,
             Err(Error::Stopped { .. } | Error::RunStopped { .. }) => AttemptState::Stopped,
-            Err(Error::Kernel(_)) => AttemptState::Kernel,
+            Err(
+                Error::Kernel(_)
+                | Error::Task {
+                    is_permanent: true, ..
+                },
+            ) => AttemptState::Kernel,
             Err(_) => AttemptState::Failed,
         };
         attempt.error = outcome.as_ref().err().map(ToString::to_string);

@@ -58,6 +58,7 @@ async fn finished(shards: u32) -> StoredRun {
         inputs: BTreeMap::new(),
         policy: "complete".parse().unwrap(),
         at_most_once: false,
+        until: None,
         failed_samples: "0".parse().unwrap(),
     };
     let run = plan(&store, "demo", &plan_of_it).await.unwrap().run;

@@ -8,5 +8,7 @@ mod failures;
 mod foreign;
 mod planning;
 mod results;
+mod shapes;
 mod support;
+mod until;
 mod workers;

@@ -72,6 +72,7 @@ pub(crate) fn plan_of<K: Kernel + Serialize>(kernel: &K, samples: u64, shards: u
         inputs: BTreeMap::new(),
         policy: "complete".parse().unwrap(),
         at_most_once: false,
+        until: None,
         failed_samples: "0".parse().unwrap(),
     }
 }

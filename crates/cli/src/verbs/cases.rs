@@ -1,0 +1,86 @@
+//! `cases upload`: makes a folder of cases from a file with one in each line.
+
+use clap::Command;
+use croupier_store::Placed;
+use serde::Serialize;
+
+use crate::cases::numbered;
+use crate::exit::Exit;
+use crate::flags::UploadVerb;
+use crate::kind::Kind;
+use crate::number::format_count;
+use crate::parameters::{JsonFlags, JsonText, parse_file};
+use crate::{CliError, cases, run_uri, show};
+
+#[derive(Serialize)]
+struct Uploaded {
+    uri: String,
+    cases: usize,
+    /// How many of them were not there before.
+    new: usize,
+}
+
+pub(crate) async fn upload(kind: &dyn Kind, flags: &UploadVerb) -> Result<Exit, CliError> {
+    let options = run_uri::options(&flags.store);
+    let lines = cases::lines(&flags.file, &options).await?;
+    check(kind, &flags.file, &lines)?;
+    let folder = croupier_store::open(&flags.uri, &options).await?;
+    let there = numbered(&*folder).await?;
+    if let Some(other) = there.iter().find(|number| **number as usize >= lines.len()) {
+        return Err(CliError::Usage(format!(
+            "{} has {other}.json, and {} has {} lines: upload to a folder of its own",
+            folder.uri(),
+            flags.file,
+            lines.len()
+        )));
+    }
+    let count = lines.len();
+    let mut new = 0;
+    for (at, mut line) in lines.into_iter().enumerate() {
+        line.push(b'\n');
+        let key = format!("{at}.json");
+        match folder.put_if_absent(&key, line.into()).await? {
+            Placed::Written => new += 1,
+            Placed::Identical => {}
+            Placed::Different(_) => {
+                return Err(CliError::Usage(format!(
+                    "{}/{key} is there and says something else: upload to a folder of its own",
+                    folder.uri()
+                )));
+            }
+        }
+    }
+    let report = Uploaded {
+        uri: folder.uri(),
+        cases: count,
+        new,
+    };
+    show::print(flags.show.json, &report, |report| {
+        format!(
+            "{} cases in {}, {} of them new",
+            format_count(report.cases as u64),
+            report.uri,
+            format_count(report.new as u64)
+        )
+    })?;
+    Ok(Exit::Done)
+}
+
+/// Refuses lines that are no parameters, before anything is written. What is missing in them may be given to all.
+fn check(kind: &dyn Kind, file: &str, lines: &[Vec<u8>]) -> Result<(), CliError> {
+    let is_known = kind.named(&kind.name()).is_some();
+    let command = kind
+        .augment(Command::new("case"))
+        .mut_args(|arg| arg.required(false));
+    for (at, line) in lines.iter().enumerate() {
+        let text = JsonText::from_line(file, at + 1, line.clone())?;
+        if is_known {
+            let own = JsonFlags::read(&command, &text)?;
+            let none = JsonFlags::default();
+            parse_file(&command, &none, &own, &none)?;
+        } else {
+            text.check()?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,122 @@
+//! The tables of `docs/PRECISION.md`: how often intervals that claim 95 % cover the truth, at a number of samples
+//! that is fixed beforehand, and where the data decide when to stop.
+//!
+//! `cargo run --release -p croupier-compute --example coverage`; with a number behind `--` for another count of
+//! replications than 10,000. The same numbers on every machine of one kind: the seed is fixed.
+
+mod experiment;
+
+use std::process::ExitCode;
+
+use experiment::{
+    Exponential, Lognormal, Normal, Output, RareEvent, RareMean, Stopping, always, fixed, stopped,
+};
+
+/// How many samples a run has at its first look.
+const FIRST_LOOKS: [u64; 6] = [16, 64, 256, 1024, 4096, 16_384];
+
+fn main() -> ExitCode {
+    let replications = match std::env::args().nth(1).map(|text| text.parse()) {
+        None => 10_000,
+        Some(Ok(replications)) => replications,
+        Some(Err(error)) => {
+            eprintln!("error: how many replications? {error}");
+            return ExitCode::from(2);
+        }
+    };
+    println!("{replications} replications\n");
+    println!("| output | {} | in the band from |", columns().join(" | "));
+    println!("|---|{}", "---|".repeat(columns().len() + 1));
+    print_fixed::<Normal>(replications);
+    print_fixed::<Exponential>(replications);
+    print_fixed::<RareEvent>(replications);
+    print_fixed::<RareMean>(replications);
+    print_fixed::<Lognormal>(replications);
+    println!(
+        "\n| output | first look | ordinary: covers | bias | samples | sequence: covers | bias | samples |"
+    );
+    println!("|---|---|---|---|---|---|---|---|");
+    print_stopped::<Normal>(replications);
+    print_stopped::<Exponential>(replications);
+    print_stopped::<RareEvent>(replications);
+    print_stopped::<RareMean>(replications);
+    print_stopped::<Lognormal>(replications);
+    println!(
+        "\n| output | first look | ordinary: covers at all looks | sequence: covers at all looks |"
+    );
+    println!("|---|---|---|---|");
+    print_always::<Normal>(replications);
+    print_always::<Exponential>(replications);
+    print_always::<RareEvent>(replications);
+    print_always::<RareMean>(replications);
+    print_always::<Lognormal>(replications);
+    ExitCode::SUCCESS
+}
+
+/// The numbers of samples that are looked at: 2^4, 2^6 and so on.
+fn numbers_of_samples() -> Vec<u64> {
+    (4..=20).step_by(2).map(|power| 1 << power).collect()
+}
+
+fn columns() -> Vec<String> {
+    let columns = numbers_of_samples().into_iter();
+    columns.map(|samples| samples.to_string()).collect()
+}
+
+fn print_fixed<O: Output>(replications: u64) {
+    let mut all = numbers_of_samples();
+    all.retain(|samples| *samples <= O::MOST_SAMPLES);
+    let coverages = fixed::<O>(&all, replications);
+    let mut cells: Vec<String> = coverages.iter().map(|covers| percent(*covers)).collect();
+    cells.resize(numbers_of_samples().len(), String::new());
+    let outside = coverages.iter().rposition(|covers| !is_in_band(*covers));
+    let from = match outside {
+        None => all.first(),
+        Some(last) => all.get(last + 1),
+    };
+    let from = from.map_or_else(
+        || format!("beyond {}", O::MOST_SAMPLES),
+        |samples| samples.to_string(),
+    );
+    println!("| {} | {} | {from} |", O::NAME, cells.join(" | "));
+}
+
+fn print_stopped<O: Output>(replications: u64) {
+    for first in FIRST_LOOKS {
+        let ordinary = stopped::<O>(first, Stopping::Ordinary, replications);
+        let sequence = stopped::<O>(first, Stopping::Sequence, replications);
+        let (Some(ordinary), Some(sequence)) = (ordinary, sequence) else {
+            continue;
+        };
+        let cells: Vec<String> = [ordinary, sequence]
+            .iter()
+            .map(|ended| {
+                format!(
+                    "{} | {:+.1} % | {:.0}",
+                    percent(ended.covers),
+                    100.0 * ended.bias,
+                    ended.samples
+                )
+            })
+            .collect();
+        println!("| {} | {first} | {} |", O::NAME, cells.join(" | "));
+    }
+}
+
+fn print_always<O: Output>(replications: u64) {
+    for first in FIRST_LOOKS {
+        if let Some(shares) = always::<O>(first, replications) {
+            let [ordinary, sequence] = shares.map(percent);
+            println!("| {} | {first} | {ordinary} | {sequence} |", O::NAME);
+        }
+    }
+}
+
+fn percent(share: f64) -> String {
+    format!("{:.1}", 100.0 * share)
+}
+
+/// Whether a coverage is near enough to 95 %.
+fn is_in_band(covers: f64) -> bool {
+    (0.945..=0.955).contains(&covers)
+}

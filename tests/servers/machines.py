@@ -1,0 +1,256 @@
+"""The state machines of deploy/, executed by moto as far as it can.
+
+moto knows no `batch:submitJob.sync`, so that each job is a message to a queue instead, whose body is what Batch would have
+been asked. Executed: the defaults, the merging, both Maps, the Choice, what each job is asked, and that the last job follows shards
+that failed. Not executed: Batch itself, the Retry, and the tolerance, which moto does not enforce, and with it the Catch of
+the distributed Map; of these only the text is looked at.
+"""
+
+import json
+import logging
+import os
+import time
+import urllib.request
+from unittest import mock
+from urllib.parse import urlsplit
+
+import boto3
+
+from programs import DEADLINE_SECONDS, ROOT, Failed, expect
+
+FOLDER = ROOT / "deploy/state-machines"
+SUBMIT = "arn:aws:states:::batch:submitJob.sync"
+RUN = "s3://my-bucket/runs/demo"
+ROLE = "arn:aws:iam::123456789012:role/any"
+SUBSTITUTES = {"WorkDefinition": "work", "FinishDefinition": "reduce", "Threads": "2", "AttemptSeconds": "3600"}
+# What Batch's request for a job may be refused with for a while.
+THROTTLED = "Batch.TooManyRequestsException"
+
+
+def check(endpoint):
+    """Executes both machines at a server of moto's, which is at `endpoint`."""
+    # It asks itself for the messages, on this port; and writes a page about a state that fails.
+    logging.getLogger("moto").setLevel(logging.CRITICAL)
+    with mock.patch.dict(os.environ, MOTO_PORT=str(urlsplit(endpoint).port)):
+        check_machines(endpoint)
+
+
+def check_machines(endpoint):
+    body = {"stepfunctions": {"execute_state_machine": True}}
+    request = urllib.request.Request(f"{endpoint}/moto-api/config", json.dumps(body).encode())
+    urllib.request.urlopen(request).close()
+
+    def client(service):
+        return boto3.client(
+            service,
+            endpoint_url=endpoint,
+            aws_access_key_id="any",
+            aws_secret_access_key="any",
+            region_name="us-east-1",
+        )
+
+    states, queues = client("stepfunctions"), client("sqs")
+    work = queues.create_queue(QueueName="work")["QueueUrl"]
+    finish = queues.create_queue(QueueName="finish")["QueueUrl"]
+    substitutes = {**SUBSTITUTES, "WorkQueue": work, "FinishQueue": finish}
+
+    def jobs(queue):
+        """What the queue's jobs were asked for, by name."""
+        found = []
+        while messages := queues.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages"):
+            for message in messages:
+                found.append(json.loads(message["Body"]))
+                queues.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
+        return sorted(found, key=lambda job: job["JobName"])
+
+    def execute(name, document, status="SUCCEEDED"):
+        machine = states.create_state_machine(
+            name=name, roleArn=ROLE, definition=executable(definition(name, substitutes))
+        )["stateMachineArn"]
+        execution = ended(states, machine, document)
+        expect(f"{name}: {execution.get('cause')}", execution["status"], status)
+        states.delete_state_machine(stateMachineArn=machine)
+        return execution
+
+    for name in ["map", "array"]:
+        check_structure(name)
+        # As it is deployed, it is accepted too.
+        states.create_state_machine(name=f"{name}-whole", roleArn=ROLE, definition=definition(name, substitutes))
+
+    shortest = {"run": RUN, "items": [0, 1, 7], "arrays": [{"offset": 0, "size": 200}, {"offset": 200, "size": 1}]}
+    last = {
+        "JobName": "croupier-finish",
+        "JobQueue": finish,
+        "JobDefinition": "reduce",
+        "ContainerOverrides": {"Command": ["reduce", "--run", RUN]},
+        "Tags": {},
+    }
+    execution = execute("map", shortest)
+    expect("output", json.loads(execution["output"]), {})
+    expect("jobs", jobs(work), [asked(index, work, index=index) for index in shortest["items"]])
+    expect("last job", jobs(finish), [last])
+    execute("array", shortest)
+    array = asked(0, work, offset=0)
+    array["ArrayProperties"] = {"Size": 200}
+    expect("arrays", jobs(work), [array, asked(200, work, index=0, offset=200)])
+    expect("last job", jobs(finish), [last])
+
+    whole = {
+        **shortest,
+        "command": ["shard", "--run", RUN, "--round", "2"],
+        "jobName": "demo-2",
+        "jobDefinition": "mine:3",
+        "resources": [{"Type": "VCPU", "Value": "4"}, {"Type": "MEMORY", "Value": "8192"}],
+        "threads": 4,
+        "attemptSeconds": 900,
+        "maxConcurrency": 2,
+        "toleratedFailurePercentage": 12.5,
+        "tags": {"team": "risk"},
+        "finishCommand": ["drive", "--run", RUN],
+        "finishDefinition": "drive",
+    }
+    execute("map", whole)
+    found = jobs(work)
+    expect("names", [job["JobName"] for job in found], ["demo-2-0", "demo-2-1", "demo-2-7"])
+    expect(
+        "a job with all that can be said",
+        found[0],
+        {
+            "JobName": "demo-2-0",
+            "JobQueue": work,
+            "JobDefinition": "mine:3",
+            "ContainerOverrides": {
+                "Command": whole["command"],
+                "ResourceRequirements": whole["resources"],
+                "Environment": [
+                    {"Name": "CROUPIER_INDEX", "Value": "0"},
+                    {"Name": "CROUPIER_THREADS", "Value": "4"},
+                    {"Name": "CROUPIER_DEADLINE", "Value": "900s"},
+                ],
+            },
+            "Timeout": {"AttemptDurationSeconds": 900},
+            "Tags": {"team": "risk"},
+        },
+    )
+    driver = {**last, "JobName": "demo-2-finish", "JobDefinition": "drive", "Tags": {"team": "risk"}}
+    driver["ContainerOverrides"] = {"Command": whole["finishCommand"]}
+    expect("last job of that", jobs(finish), [driver])
+
+    # Whatever becomes of the shards, the last job is started.
+    for name in ["map", "array"]:
+        execute(name, {**shortest, "jobQueue": f"{endpoint}/123456789012/none"})
+        expect(f"{name}: jobs", jobs(work), [])
+        expect(f"{name}: last job", jobs(finish), [last])
+    # And where that fails, so does all.
+    execute("array", {**shortest, "finishQueue": f"{endpoint}/123456789012/none"}, "FAILED")
+    jobs(work)
+    for name in ["map", "array"]:
+        execute(name, {"items": [0], "arrays": [{"offset": 0, "size": 2}]}, "FAILED")
+    # A machine that is not told what to start starts nothing, and takes nothing for done.
+    execute("map", {"run": RUN, "arrays": shortest["arrays"]}, "FAILED")
+    execute("array", {"run": RUN, "items": shortest["items"]}, "FAILED")
+    expect("jobs of no run", jobs(work) + jobs(finish), [])
+
+    # As many shards as the input has room for.
+    many = {"run": RUN, "items": list(range(30_000))}
+    expect("bytes of 30,000 items", len(json.dumps(many)) < 240_000, True)
+
+
+def asked(name, queue, index=None, offset=None):
+    """What Batch is asked for a shard's job by the shortest input."""
+    variables = {"INDEX": index, "INDEX_OFFSET": offset, "THREADS": 2, "DEADLINE": "3600s"}
+    return {
+        "JobName": f"croupier-{name}",
+        "JobQueue": queue,
+        "JobDefinition": "work",
+        "ContainerOverrides": {
+            "Command": ["shard", "--run", RUN],
+            "ResourceRequirements": [],
+            "Environment": [
+                {"Name": f"CROUPIER_{variable}", "Value": str(value)}
+                for variable, value in variables.items()
+                if value is not None
+            ],
+        },
+        "Timeout": {"AttemptDurationSeconds": 3600},
+        "Tags": {},
+    }
+
+
+def definition(name, substitutes):
+    """A machine's definition as CloudFormation would deploy it."""
+    text = (FOLDER / f"{name}.asl.json").read_text()
+    for key, value in substitutes.items():
+        text = text.replace(f"${{{key}}}", value)
+    if "${" in text:
+        raise Failed(f"{name}: a placeholder is not known: {text[text.index('${'):][:40]}")
+    return text
+
+
+def executable(text):
+    """The same with a message in place of every job."""
+    machine = json.loads(text)
+    for task in tasks(machine):
+        asked = task["Parameters"]
+        task["Resource"] = "arn:aws:states:::sqs:sendMessage"
+        task["Parameters"] = {"QueueUrl.$": asked["JobQueue.$"], "MessageBody": asked}
+        del task["Retry"]
+    for state in machine["States"].values():
+        # moto takes a float alone, where AWS takes any number.
+        if state.pop("ToleratedFailurePercentagePath", None):
+            state["ToleratedFailurePercentage"] = 100.0
+    return json.dumps(machine)
+
+
+def tasks(machine):
+    """Every Task, those within Maps included."""
+    for state in machine["States"].values():
+        if state["Type"] == "Task":
+            yield state
+        if state["Type"] == "Map":
+            yield from tasks(state["ItemProcessor"])
+
+
+def check_structure(name):
+    """What no execution shows: names that lead somewhere, and what is retried and caught."""
+    machine = json.loads((FOLDER / f"{name}.asl.json").read_text())
+
+    def walk(part):
+        states = part["States"]
+        targets = {part["StartAt"]}
+        for key, state in states.items():
+            following = [choice["Next"] for choice in state.get("Choices", [])]
+            following += [catch["Next"] for catch in state.get("Catch", [])]
+            following += [state[field] for field in ["Next", "Default"] if field in state]
+            is_end = state.get("End", False) or state["Type"] == "Fail"
+            expect(f"{name}: {key} ends or goes on", bool(following) != is_end, True)
+            targets.update(following)
+            if "ItemProcessor" in state:
+                walk(state["ItemProcessor"])
+        expect(f"{name}: states that are gone to", targets, set(states))
+
+    walk(machine)
+    shards = machine["States"]["Shards"]
+    if shards["ItemProcessor"]["ProcessorConfig"]["Mode"] == "DISTRIBUTED":
+        caught = [(one["ErrorEquals"], one["Next"]) for one in shards["Catch"]]
+        expect(f"{name}: more failures than are tolerated", caught, [(["States.ALL"], "Finish")])
+        tolerance = shards["ToleratedFailurePercentagePath"]
+        expect(f"{name}: what is tolerated", tolerance, "$.toleratedFailurePercentage")
+    for task in tasks(machine):
+        expect(f"{name}: resource", task["Resource"], SUBMIT)
+        retry = task["Retry"][0]
+        expect(f"{name}: retried when throttled", THROTTLED in retry["ErrorEquals"], True)
+        expect(f"{name}: jitter", retry["JitterStrategy"], "FULL")
+        # A shard that failed is not started again here: that is the job definition's and the policy's.
+        expect(f"{name}: what is retried", [error for error in retry["ErrorEquals"] if error.startswith("States.")], [])
+
+
+def ended(states, machine, document):
+    """An execution once it has ended."""
+    arn = states.start_execution(stateMachineArn=machine, input=json.dumps(document))["executionArn"]
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while (execution := states.describe_execution(executionArn=arn))["status"] == "RUNNING":
+        if time.monotonic() > deadline:
+            raise Failed(f"an execution does not end: {document}")
+        time.sleep(0.05)
+    return execution
