@@ -1,5 +1,6 @@
 """Runs on a real Slurm: arrays, shards that fail, a node that goes down, and drivers that are jobs."""
 
+import contextlib
 import os
 import re
 import signal as signals
@@ -110,19 +111,16 @@ def check(folder, conf):
 
 
 def stop(folder):
-    """Ends a cluster: its jobs, then its daemons."""
+    """Ends a cluster: its jobs, and once they are gone its daemons."""
     conf = folder / "slurm.conf"
     if conf.exists():
-        subprocess.run(
-            ["scancel", "--user=root", "--full", "--signal=KILL"],
-            env={"PATH": os.environ["PATH"], "SLURM_CONF": str(conf)},
-            timeout=DEADLINE_SECONDS,
-        )
+        cluster = Cluster(folder, conf)
+        with contextlib.suppress(Failed, subprocess.TimeoutExpired):
+            cluster.call("scancel", "--user=root")
+            cluster.until("the end of all jobs", lambda: not cluster.call("squeue", "-h"))
     for file in (folder / "run").glob("*.pid"):
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.kill(int(file.read_text()), signals.SIGKILL)
-        except ProcessLookupError:
-            pass
 
 
 def result(cluster, name, count=1):
