@@ -47,7 +47,7 @@ pub(super) fn submission(body: &Value) -> Result<(), Refusal> {
     }
     strategy(&body["retryStrategy"])?;
     if let Some(seconds) = body["timeout"].get("attemptDurationSeconds")
-        && !seconds.as_u64().is_some_and(|seconds| seconds >= 60)
+        && seconds.as_u64().is_none_or(|seconds| seconds < 60)
     {
         return Err(client("Timeout must be at least 60 seconds"));
     }

@@ -7,6 +7,9 @@ use super::jobs::{Book, Status};
 use super::limits::{Refusal, client};
 use super::views;
 
+/// Whether a job of this name, in this state, is listed.
+type IsAsked = Box<dyn Fn(&str, Status) -> bool>;
+
 pub(super) fn list(book: &mut Book, body: &Value) -> Result<Value, Refusal> {
     let asked = ["jobQueue", "arrayJobId", "multiNodeJobId"];
     if asked.iter().filter(|of| !body[**of].is_null()).count() != 1 {
@@ -78,7 +81,7 @@ fn queue(
     after: Option<usize>,
     page: usize,
 ) -> Result<Value, Refusal> {
-    let is_asked: Box<dyn Fn(&str, Status) -> bool> = match filter {
+    let is_asked: IsAsked = match filter {
         None => Box::new(move |_, found| found == status),
         Some(filter) if filter["name"] == "JOB_NAME" => {
             let pattern = text(&filter["values"][0]).to_ascii_lowercase();

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use futures_util::FutureExt;
 use serde_json::{Value, json};
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
@@ -151,12 +152,12 @@ impl Batch {
             let definition =
                 definition.ok_or_else(|| client(format!("Job definition {asked} is not found")))?;
             let job = self.job(definition, body)?;
-            for id in &job.depends_on {
-                let (known, _) = state
-                    .book
-                    .find(id)
-                    .ok_or_else(|| client(format!("job {id} is not found")))?;
-                let _ = known;
+            if let Some(id) = job
+                .depends_on
+                .iter()
+                .find(|id| state.book.find(id).is_none())
+            {
+                return Err(client(format!("job {id} is not found")));
             }
             let ready = state.book.add(job);
             let job = state.book.jobs.last().expect("the job that was added");
@@ -249,8 +250,19 @@ impl Batch {
 
     fn start(self: &Arc<Self>, ready: Vec<(usize, usize)>) {
         for unit in ready {
-            self.handle
-                .spawn(processes::attempt(Arc::clone(self), unit));
+            // They stand in line from here on, in this order, whichever of them runs first.
+            let mut slot = Box::pin(self.slots(unit).acquire_owned());
+            let free = (&mut slot).now_or_never();
+            let batch = Arc::clone(self);
+            self.handle.spawn(async move {
+                let slot = match free {
+                    Some(slot) => slot,
+                    None => slot.await,
+                };
+                if let Ok(slot) = slot {
+                    processes::attempt(batch, unit, slot).await;
+                }
+            });
         }
     }
 

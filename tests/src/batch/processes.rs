@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use tokio::process::{Child, Command};
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::Fate;
 use super::jobs::Begun;
@@ -23,11 +24,8 @@ pub(super) fn log_file(directory: &Path, stream: &str) -> PathBuf {
     directory.join(format!("log-{}", stream.replace('/', "-")))
 }
 
-/// One attempt from its slot to its end.
-pub(super) async fn attempt(batch: Arc<Batch>, unit: (usize, usize)) {
-    let Ok(slot) = batch.slots(unit).acquire_owned().await else {
-        return;
-    };
+/// One attempt in its slot.
+pub(super) async fn attempt(batch: Arc<Batch>, unit: (usize, usize), slot: OwnedSemaphorePermit) {
     let Some(begun) = batch.begin(unit) else {
         return;
     };

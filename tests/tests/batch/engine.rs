@@ -336,7 +336,10 @@ async fn cancelling_ends_parents_and_what_waits_and_reasons_say_so() {
         Some(3) => Fate::HostLost,
         _ => Fate::Hold,
     });
-    let mut engine = bench.arrays();
+    let mut engine = bench.engine(BatchOptions {
+        attempts: 1,
+        ..options(Dealing::Arrays)
+    });
     engine.start(&all(0..8), None).await.unwrap();
     bench.wait_for(Status::Failed, 3);
     bench.wait_for(Status::Running, 3);
