@@ -1,5 +1,6 @@
 """Runs on a real Slurm: arrays, shards that fail, a node that goes down, and drivers that are jobs."""
 
+import contextlib
 import os
 import re
 import signal as signals
@@ -16,8 +17,9 @@ SHARDS = 8
 # More than an array has on this cluster, so that there are two arrays.
 ARRAYS = ["0-5", "0-1"]
 PLAN = ["--samples", SAMPLES, "--seed", 7]
-# A sample takes so many microseconds, and a shard two seconds, for a look at what is at work.
+# A sample takes so many microseconds, and a shard two seconds or four, for a look at what is at work.
 SLOW = {"SLOW": "5000"}
+SLOWER = {"SLOW": "10000"}
 
 
 class Cluster:
@@ -109,19 +111,16 @@ def check(folder, conf):
 
 
 def stop(folder):
-    """Ends a cluster: its jobs, then its daemons."""
+    """Ends a cluster: its jobs, and once they are gone its daemons."""
     conf = folder / "slurm.conf"
     if conf.exists():
-        subprocess.run(
-            ["scancel", "--user=root", "--full", "--signal=KILL"],
-            env={"PATH": os.environ["PATH"], "SLURM_CONF": str(conf)},
-            timeout=DEADLINE_SECONDS,
-        )
+        cluster = Cluster(folder, conf)
+        with contextlib.suppress(Failed, subprocess.TimeoutExpired):
+            cluster.call("scancel", "--user=root")
+            cluster.until("the end of all jobs", lambda: not cluster.call("squeue", "-h"))
     for file in (folder / "run").glob("*.pid"):
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.kill(int(file.read_text()), signals.SIGKILL)
-        except ProcessLookupError:
-            pass
 
 
 def result(cluster, name, count=1):
@@ -200,7 +199,7 @@ def failing_always(cluster, _):
 
 def signal(cluster, quiet):
     """SIGTERM to the batch shell alone, as `--signal=B:TERM` sends it, reaches the program, which stops in time."""
-    cluster.launch("signal", **SLOW)
+    cluster.launch("signal", **SLOWER)
     job = cluster.working("signal", 2)
     cluster.call("scancel", "--batch", "--signal=TERM", job)
     expect("digest", result(cluster, "signal")["digest"], quiet)
@@ -227,12 +226,15 @@ def cancel(cluster, quiet):
 
 def node_down(cluster, quiet):
     """A node is set DOWN under a shard: Slurm starts it again elsewhere, and no round is begun."""
-    cluster.launch("down", **SLOW)
+    cluster.launch("down", **SLOWER)
     job = cluster.working("down", 3)
     shown = cluster.call("scontrol", "show", "job", "--oneliner", job)
     node = re.search(r" NodeList=(n\d)", shown).group(1)
     cluster.call("scontrol", "update", f"NodeName={node}", "State=DOWN", "Reason=test")
-    waiting = lambda: [one for one in cluster.jobs("down", "pending") if one[1] != "drive"]
+
+    def waiting():
+        return [one for one in cluster.jobs("down", "pending") if one[1] != "drive"]
+
     # A job that is requeued waits two minutes for the rest of it to be gone. Here it is gone.
     cluster.until("requeued", waiting)
     for array, _, index, _ in waiting():

@@ -356,6 +356,29 @@ impl Ended {
         self
     }
 
+    /// Asserts that it has all `words` in its standard error, whatever else it said.
+    ///
+    /// # Panics
+    /// If it has not.
+    pub fn tells(&self, words: &[&str]) {
+        for word in words {
+            assert!(self.stderr.contains(word), "{word:?} is not said by {self}");
+        }
+    }
+
+    /// Asserts that it has all `words` in its standard output.
+    ///
+    /// # Panics
+    /// If it has not.
+    pub fn shows(&self, words: &[&str]) {
+        for word in words {
+            assert!(
+                self.stdout.contains(word),
+                "{word:?} is not shown by {self}"
+            );
+        }
+    }
+
     /// Asserts that bad input was refused as it should be: exit code 2, and one line that has all `words`. Clap adds
     /// lines that point to `--help`.
     ///

@@ -202,3 +202,78 @@ fn check(kinds: &[Box<dyn Kind>]) -> Result<(), CliError> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Args;
+    use croupier_run::{Task, TaskFailure};
+    use serde::{Deserialize, Serialize};
+
+    use super::*;
+
+    macro_rules! task {
+        ($type:ident, $name:expr) => {
+            #[derive(Args, Serialize, Deserialize)]
+            struct $type {}
+
+            impl Task for $type {
+                type Row = ();
+
+                const NAME: Option<&'static str> = $name;
+
+                async fn perform(&self) -> Result<(), TaskFailure> {
+                    Ok(())
+                }
+            }
+        };
+    }
+    task!(CopyAll, None);
+    task!(Other, Some("copy-all"));
+    task!(Verb, Some("status"));
+
+    fn refusal(app: App) -> String {
+        check(&app.kinds).map_or_else(|error| error.to_string(), |()| String::new())
+    }
+
+    #[test]
+    fn names_that_could_mean_two_things_are_refused() {
+        assert_eq!(refusal(app().task::<CopyAll>()), "");
+        let twice = refusal(app().task::<CopyAll>().task::<Other>());
+        assert!(twice.contains("\"copy-all\""), "{twice}");
+        let verb = refusal(app().task::<CopyAll>().task::<Verb>());
+        assert!(verb.contains("\"status\" is a verb"), "{verb}");
+        assert!(refusal(app()).contains("no kernel"));
+    }
+
+    #[test]
+    fn one_alone_needs_no_name_and_several_do() {
+        let called = |app: App, words: &[&str]| {
+            let any = Several(&app.kinds);
+            let words = words.iter().map(OsString::from).collect();
+            Call::read(&app.kinds, &any, words)
+                .map(|call| (call.kind.name(), call.arguments))
+                .ok()
+        };
+        let one = || app().task::<CopyAll>();
+        let expected = |words: &[&str]| {
+            let words = words.iter().map(OsString::from).collect();
+            Some(("copy-all".to_owned(), words))
+        };
+        for words in [&["prog"][..], &["prog", "run"], &["prog", "copy-all"]] {
+            assert_eq!(
+                called(one(), words),
+                expected(&["prog", "run"]),
+                "{words:?}"
+            );
+        }
+        task!(Third, None);
+        let two = || app().task::<CopyAll>().task::<Third>();
+        assert_eq!(
+            called(two(), &["prog", "copy-all", "--x"]),
+            expected(&["prog copy-all", "run", "--x"])
+        );
+        assert_eq!(called(two(), &["prog", "--x"]), None);
+        let status = called(two(), &["prog", "status"]).expect("a call");
+        assert_eq!(status.0, "copy-all, third");
+    }
+}

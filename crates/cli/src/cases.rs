@@ -35,14 +35,11 @@ pub(crate) fn source(flags: &PlanFlags, is_shard: bool) -> Result<Option<CaseSou
     }
     match (&flags.cases, folder) {
         (None, None) => Ok(None),
-        (Some(_), None) if flags.kwargs.is_some() => Err(CliError::Usage(
+        (Some(_), _) if flags.kwargs.is_some() => Err(CliError::Usage(
             "--cases and --kwargs both say where parameters are: give one of them".to_owned(),
         )),
-        (Some(_), Some(_)) => Err(CliError::Usage(
-            "--cases and --kwargs both say where parameters are: give one of them".to_owned(),
-        )),
-        (Some(uri), None) if is_lines(uri) => Ok(Some(CaseSource::Lines(uri.clone()))),
-        (Some(uri), None) => Ok(Some(CaseSource::Folder(folder_of(uri)))),
+        (Some(uri), _) if is_lines(uri) => Ok(Some(CaseSource::Lines(uri.clone()))),
+        (Some(uri), _) => Ok(Some(CaseSource::Folder(folder_of(uri)))),
         (None, Some(_)) if flags.shards.is_some_and(|shards| shards > 1) => {
             Err(CliError::Usage(
                 "--shards: with --kwargs each process of an array runs its case whole; give --cases instead to deal each case to several".to_owned(),
@@ -65,24 +62,15 @@ fn folder_of(uri: &str) -> String {
     uri.trim_end_matches('/').to_owned()
 }
 
-/// Cases that are planned in all that they share.
-pub(crate) struct Placed {
-    pub(crate) cases: StoredCases,
-    pub(crate) is_new: bool,
-    pub(crate) seed_was_drawn: bool,
-}
-
-/// Plans a run of cases, or finds the same one. The cases themselves are planned one by one.
-pub(crate) async fn place(
+/// What the flags ask for.
+pub(crate) fn wanted(
     kind: &dyn Kind,
     matches: &ArgMatches,
     flags: &PlanFlags,
     source: CaseSource,
-    name: &str,
-    store_flags: &StoreFlags,
-) -> Result<Placed, CliError> {
+) -> Result<CasesWanted, CliError> {
     let flags = flags_for(kind, matches, flags)?;
-    let wanted = CasesWanted {
+    Ok(CasesWanted {
         kernel: kind.name(),
         version: kind.version(),
         shards: flags.shards.unwrap_or(1),
@@ -98,10 +86,26 @@ pub(crate) async fn place(
         failed_samples: flags.failed_samples.unwrap_or_default(),
         at_most_once: flags.at_most_once,
         source,
-    };
+    })
+}
+
+/// Cases that are planned in all that they share.
+pub(crate) struct Placed {
+    pub(crate) cases: StoredCases,
+    pub(crate) is_new: bool,
+    pub(crate) seed_was_drawn: bool,
+}
+
+/// Plans a run of cases, or finds the same one. The cases themselves are planned one by one.
+pub(crate) async fn place(
+    kind: &dyn Kind,
+    wanted: &CasesWanted,
+    name: &str,
+    store_flags: &StoreFlags,
+) -> Result<Placed, CliError> {
     let store = run_uri::open_store(store_flags).await?;
     if let Some(cases) = StoredCases::open(&store, name).await? {
-        cases.refuse_others(&wanted)?;
+        cases.refuse_others(wanted)?;
         return Ok(Placed {
             cases,
             is_new: false,
@@ -114,7 +118,7 @@ pub(crate) async fn place(
         None if kind.is_task() => 0,
         None => croupier_run::drawn_seed()?,
     };
-    let (cases, honours) = StoredCases::plan(&store, name, &wanted, numbers, seed).await?;
+    let (cases, honours) = StoredCases::plan(&store, name, wanted, numbers, seed).await?;
     if !honours {
         eprintln!(
             "warning: {} ignores conditional writes (If-None-Match): two plans of one name at the same time would not notice each other; plan once, before the shards start",
@@ -207,7 +211,7 @@ pub(crate) struct CaseReader<'k> {
     common: JsonFlags,
     defaults: JsonFlags,
     flags: PlanFlags,
-    seed: u64,
+    source_uri: CaseSource,
     source: Source,
     loaded: Loaded,
 }
@@ -216,22 +220,18 @@ impl<'k> CaseReader<'k> {
     /// Reads what the cases share. `inputs` go before where the run says that its inputs are.
     pub(crate) async fn new(
         kind: &'k dyn Kind,
-        cases: &StoredCases,
+        wanted: &CasesWanted,
         inputs: &[(String, String)],
         options: &Options,
     ) -> Result<Self, CliError> {
-        let manifest = &cases.manifest;
-        let kind = check(kind, cases)?;
         let command = kind.augment(Command::new("case"));
         let read = |what: &str, flags: &Map<String, Value>| {
             let text = Value::Object(flags.clone()).to_string();
-            let text =
-                JsonText::from_bytes(format!("{what} of run {}", cases.name()), text.into())?;
+            let text = JsonText::from_bytes(what, text.into())?;
             JsonFlags::read(&command, &text)
         };
-        let wanted = &manifest.wanted;
-        let common = read("the parameters", &wanted.common.parameters)?;
-        let defaults = read("the defaults", &wanted.common.defaults)?;
+        let common = read("the parameters of all cases", &wanted.common.parameters)?;
+        let defaults = read("the defaults of all cases", &wanted.common.defaults)?;
         let mut sources: InputSource = wanted.inputs.clone();
         sources.extend(unique(inputs)?);
         let loaded = load(kind, sources, options).await?;
@@ -253,15 +253,25 @@ impl<'k> CaseReader<'k> {
                 cases: None,
                 until: UntilFlags::default(),
             },
-            seed: manifest.seed()?,
+            source_uri: wanted.source.clone(),
             source: Source::open(&wanted.source, options).await?,
             command,
             loaded,
         })
     }
 
+    /// Reads all cases, so that a bad one is found while nothing has begun.
+    pub(crate) async fn check(&self, options: &Options) -> Result<(), CliError> {
+        const ANY_SEED: u64 = 0;
+        let ranges = source::numbers(&self.source_uri, options).await?;
+        for case in ranges.iter().flat_map(|range| range.first..=range.last) {
+            self.read(case, ANY_SEED).await?;
+        }
+        Ok(())
+    }
+
     /// The kernel of `case`, and the plan for it.
-    pub(crate) async fn read(&self, case: u32) -> Result<(Box<dyn Instance>, Plan), CliError> {
+    async fn read(&self, case: u32, seed: u64) -> Result<(Box<dyn Instance>, Plan), CliError> {
         let (label, text) = self.source.text(case).await?;
         let own = JsonFlags::read(&self.command, &text)?;
         let matches =
@@ -278,13 +288,7 @@ impl<'k> CaseReader<'k> {
             .kind
             .read_flags(&matches)
             .map_err(|error| CliError::Parameters(error.into()))?;
-        let planned = plan_of(
-            self.kind,
-            &mut *kernel,
-            &self.flags,
-            self.seed,
-            &self.loaded,
-        );
+        let planned = plan_of(self.kind, &mut *kernel, &self.flags, seed, &self.loaded);
         let plan = planned.map_err(|error| match error {
             CliError::Kernel { what, failure } => {
                 CliError::Usage(format!("{label}: {what}: {failure}"))
@@ -300,7 +304,7 @@ impl<'k> CaseReader<'k> {
         cases: &StoredCases,
         case: u32,
     ) -> Result<(StoredRun, Box<dyn Instance>), CliError> {
-        let (kernel, plan) = self.read(case).await?;
+        let (kernel, plan) = self.read(case, cases.manifest.seed()?).await?;
         Ok((cases.plan_case(case, &plan).await?.run, kernel))
     }
 }

@@ -115,24 +115,10 @@ pub fn policy(role: Role, scope: &Scope) -> Policy {
         )),
     }
     if role == Role::Submit {
-        // Planning tries out what the bucket promises, below the store and not below the run.
-        let stop = match scope.run {
-            Some(_) => scope.objects("stopped.json"),
-            None => scope.objects("*/stopped.json"),
-        };
-        let probe = scope.key(&[&scope.prefix, "probe*"]);
-        statement.push(allow(
-            "TakeBack",
-            &["s3:DeleteObject"],
-            vec![stop, probe.clone()],
-        ));
-        if scope.run.is_some() {
-            statement.push(allow(
-                "Probe",
-                &["s3:GetObject", "s3:PutObject"],
-                vec![probe],
-            ));
-        }
+        // The order that stopped a run, and what planning tries the bucket out with.
+        let below = if scope.run.is_some() { "" } else { "*/" };
+        let keys = ["stopped.json", "probe*"].map(|key| scope.objects(&format!("{below}{key}")));
+        statement.push(allow("TakeBack", &["s3:DeleteObject"], keys.into()));
     }
     if let Some(key) = &scope.kms_key {
         let actions: &[_] = match role {
@@ -187,16 +173,8 @@ impl Scope {
 
     /// Objects of the run, or of all runs.
     fn objects(&self, key: &str) -> String {
-        self.key(&[&self.prefix, self.run.as_deref().unwrap_or(""), key])
-    }
-
-    fn key(&self, parts: &[&str]) -> String {
-        format!(
-            "arn:{}:s3:::{}/{}",
-            self.partition,
-            self.bucket,
-            join(parts)
-        )
+        let key = join(&[&self.prefix, self.run.as_deref().unwrap_or(""), key]);
+        format!("arn:{}:s3:::{}/{key}", self.partition, self.bucket)
     }
 
     fn batch(&self) -> Vec<Statement> {

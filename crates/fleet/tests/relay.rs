@@ -111,6 +111,7 @@ async fn a_relay_of_drivers_ends_where_shards_never_do() {
         inputs: BTreeMap::new(),
         policy: "retry=2".parse().unwrap(),
         at_most_once: false,
+        until: None,
         failed_samples: "0".parse().unwrap(),
     };
     let mut run = plan(&store, "demo", &two_shards).await.unwrap().run;

@@ -170,7 +170,7 @@ impl StoredCases {
     ///
     /// [`Error::Taken`] where it was planned with other parameters; what is wrong with the plan; what the store reports.
     pub async fn plan_case(&self, case: u32, plan: &Plan) -> Result<Planned, Error> {
-        let (folder, name) = self.folder_of(case)?;
+        let (folder, name) = (self.folder_of(case)?, self.name_of(case));
         plan_in(folder, &name, plan, Some(self.case(case))).await
     }
 
@@ -183,11 +183,15 @@ impl StoredCases {
         if let Some(run) = self.runs.get(&case) {
             return Ok(Some(run.clone()));
         }
-        let (folder, name) = self.folder_of(case)?;
+        let (folder, name) = (self.folder_of(case)?, self.name_of(case));
         open_in(folder, &name, Some(self.case(case))).await
     }
 
-    fn folder_of(&self, case: u32) -> Result<(Arc<Prefixed<Arc<dyn Store>>>, String), Error> {
+    fn name_of(&self, case: u32) -> String {
+        format!("{}/{}/{case}", self.name(), layout::CASE_FOLDER)
+    }
+
+    fn folder_of(&self, case: u32) -> Result<Arc<Prefixed<Arc<dyn Store>>>, Error> {
         if !self.manifest.has(case) {
             return Err(Error::Input(format!(
                 "run {} has no case {case}: it has {}",
@@ -195,11 +199,8 @@ impl StoredCases {
                 self.manifest.said()
             )));
         }
-        let name = format!("{}/{}/{case}", self.name(), layout::CASE_FOLDER);
-        Ok((
-            Arc::new(Prefixed::new(Arc::clone(&self.root), &name)?),
-            name,
-        ))
+        let root = Arc::clone(&self.root);
+        Ok(Arc::new(Prefixed::new(root, &self.name_of(case))?))
     }
 
     fn case(&self, case: u32) -> Case {

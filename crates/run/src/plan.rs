@@ -162,6 +162,7 @@ pub(crate) async fn plan_in(
         Some(bytes) => (parse(&key_of(&store, layout::MANIFEST), &bytes)?, false),
         None => {
             if case.is_none() {
+                refuse_cases(&store, name).await?;
                 honours = Some(probed(&*store, plan.at_most_once).await?);
             }
             place_manifest(&store, name, plan).await?
@@ -229,6 +230,18 @@ pub fn drawn_seed() -> Result<u64, Error> {
     SysRng
         .try_next_u64()
         .map_err(|error| Error::Input(format!("no seed could be drawn ({error}): give one")))
+}
+
+/// Refuses a name that is a run of cases.
+async fn refuse_cases(store: &dyn Store, name: &str) -> Result<(), Error> {
+    match store.get(layout::CASES).await {
+        Err(croupier_store::Error::NotFound { .. }) => Ok(()),
+        Err(error) => Err(error.into()),
+        Ok(_) => Err(Error::Taken {
+            name: name.to_owned(),
+            differences: vec!["it is a run of cases, expected one run".to_owned()],
+        }),
+    }
 }
 
 /// Whether the store keeps its word on conditional puts; refused where a run rests on that.

@@ -17,7 +17,7 @@ struct Uniform {
     /// How long it is
     #[arg(long, default_value_t = 1.0)]
     length: f64,
-    /// Leave the process where this file is not there, without a word
+    /// Die where this file is not there, without a word
     #[arg(long)]
     needs: Option<PathBuf>,
 }
@@ -44,7 +44,7 @@ impl Kernel for Uniform {
 
     fn sample(&self, _sample: u64, rng: &mut Stream<ChaCha8Rng>, mean: &mut Mean) {
         if self.needs.as_deref().is_some_and(|file| !file.exists()) {
-            std::process::exit(9);
+            std::process::abort();
         }
         mean.record(self.low + self.length * rng.random::<f64>());
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use croupier::prelude::*;
 use croupier_compute::BlockLength;
 use croupier_fleet::engine::{AwsBatch, BatchOptions, Dealing, Engine, OverrideKind, WorkerCall};
-use croupier_run::{Identity, Plan, StoredRun, plan};
+use croupier_run::{Found, Identity, Plan, plan};
 use croupier_store::{Memory, Store};
 use croupier_tests::batch::{BatchServer, Fate, Fault, QUEUE, Settings, Status};
 use croupier_tests::program::wait_until;
@@ -34,7 +34,7 @@ impl Kernel for Plain {
 
 struct Bench {
     server: BatchServer,
-    run: StoredRun,
+    run: Found,
     _directory: TempDir,
 }
 
@@ -51,12 +51,13 @@ async fn bench(shards: u32, at_most_once: bool, settings: Settings) -> Bench {
         inputs: Default::default(),
         policy: Default::default(),
         at_most_once,
+        until: None,
         failed_samples: Default::default(),
     };
     let run = plan(&store, "demo", &planned).await.unwrap().run;
     Bench {
         server,
-        run,
+        run: Found::Run(Box::new(run)),
         _directory: directory,
     }
 }

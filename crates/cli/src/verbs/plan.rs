@@ -136,13 +136,12 @@ pub(super) async fn place_cases(
 ) -> Result<cases::Placed, CliError> {
     const AT_ONCE: usize = 16;
     let name = cases::name(kind, flags)?;
-    let placed = cases::place(kind, matches, flags, source, &name, store).await?;
+    let wanted = cases::wanted(kind, matches, flags, source)?;
+    let options = run_uri::options(store);
+    let reader = CaseReader::new(kind, &wanted, &[], &options).await?;
+    reader.check(&options).await?;
+    let placed = cases::place(kind, &wanted, &name, store).await?;
     let cases = &placed.cases;
-    let reader = CaseReader::new(kind, cases, &[], &run_uri::options(store)).await?;
-    // All are read before any is planned, so that a bad one is found while nothing has begun.
-    for case in cases.manifest.numbers() {
-        reader.read(case).await?;
-    }
     stream::iter(cases.manifest.numbers())
         .map(|case| reader.place(cases, case))
         .buffer_unordered(AT_ONCE)

@@ -109,18 +109,17 @@ async fn run_cases(
     source: CaseSource,
 ) -> Result<Exit, CliError> {
     let name = cases::name(kind, &flags.plan)?;
-    let placed = cases::place(kind, matches, &flags.plan, source, &name, &flags.store).await?;
+    let wanted = cases::wanted(kind, matches, &flags.plan, source)?;
+    let options = run_uri::options(&flags.store);
+    let reader = CaseReader::new(kind, &wanted, &[], &options).await?;
+    reader.check(&options).await?;
+    let placed = cases::place(kind, &wanted, &name, &flags.store).await?;
     let cases = placed.cases;
     if placed.seed_was_drawn {
         eprintln!("seed {}", cases.manifest.seed);
     }
     if !placed.is_new {
         eprintln!("run {} is there already: going on with it", cases.uri());
-    }
-    let reader = CaseReader::new(kind, &cases, &[], &run_uri::options(&flags.store)).await?;
-    // All are read before any is run, so that a bad one is found while nothing has begun.
-    for case in cases.manifest.numbers() {
-        reader.read(case).await?;
     }
     if flags.engine.on.is_some() {
         for case in cases.manifest.numbers() {

@@ -63,8 +63,10 @@ pub(crate) async fn shard(
                     match cases.case_run(case).await? {
                         Some(run) => (run, shard),
                         None => {
-                            let reader =
-                                CaseReader::new(kind, &cases, &flags.plan.input, &options).await?;
+                            let kind = cases::check(kind, &cases)?;
+                            let wanted = &cases.manifest.wanted;
+                            let inputs = &flags.plan.input;
+                            let reader = CaseReader::new(kind, wanted, inputs, &options).await?;
                             (reader.place(&cases, case).await?.0, shard)
                         }
                     }
@@ -75,12 +77,12 @@ pub(crate) async fn shard(
         }
         (None, Some(source)) => {
             let name = cases::name_of_array(kind, matches, flags)?;
-            let placed =
-                cases::place(kind, matches, &flags.plan, source, &name, &flags.store).await?;
+            let wanted = cases::wanted(kind, matches, &flags.plan, source)?;
+            let placed = cases::place(kind, &wanted, &name, &flags.store).await?;
             let found = Found::Cases(Box::new(placed.cases.clone()));
             let number = chosen.of(&found, flags).await?;
             let (case, shard) = placed.cases.locate(number)?;
-            let reader = CaseReader::new(kind, &placed.cases, &[], &options).await?;
+            let reader = CaseReader::new(kind, &wanted, &[], &options).await?;
             let (run, kernel) = reader.place(&placed.cases, case).await?;
             (run, kernel, shard)
         }

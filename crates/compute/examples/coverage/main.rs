@@ -1,8 +1,8 @@
 //! The tables of `docs/PRECISION.md`: how often intervals that claim 95 % cover the truth, at a number of samples
 //! that is fixed beforehand, and where the data decide when to stop.
 //!
-//! `cargo run --release -p croupier-compute --example coverage`; with a number behind `--` for another count of
-//! replications than 10,000. The same numbers on every machine of one kind: the seed is fixed.
+//! `cargo run --release -p croupier-compute --example coverage`. Behind `--` may stand another count of replications than
+//! 10,000, and which tables: `fixed`, `stopped`, `always`. The seed is fixed, and so are the numbers.
 
 mod experiment;
 
@@ -13,43 +13,57 @@ use experiment::{
 };
 
 /// How many samples a run has at its first look.
-const FIRST_LOOKS: [u64; 6] = [16, 64, 256, 1024, 4096, 16_384];
+const FIRST_LOOKS: [u64; 5] = [16, 64, 256, 1024, 4096];
+
+macro_rules! of_all_outputs {
+    ($print:ident($replications:ident)) => {
+        $print::<Normal>($replications);
+        $print::<Exponential>($replications);
+        $print::<RareEvent>($replications);
+        $print::<RareMean>($replications);
+        $print::<Lognormal>($replications);
+    };
+}
 
 fn main() -> ExitCode {
-    let replications = match std::env::args().nth(1).map(|text| text.parse()) {
-        None => 10_000,
-        Some(Ok(replications)) => replications,
-        Some(Err(error)) => {
-            eprintln!("error: how many replications? {error}");
-            return ExitCode::from(2);
+    let mut replications = 10_000;
+    let mut tables = Vec::new();
+    for argument in std::env::args().skip(1) {
+        match (argument.parse(), argument.as_str()) {
+            (Ok(number), _) => replications = number,
+            (_, "fixed" | "stopped" | "always") => tables.push(argument),
+            _ => {
+                eprintln!(
+                    "error: {argument:?} is no count of replications, and none of fixed, stopped and always"
+                );
+                return ExitCode::from(2);
+            }
         }
-    };
-    println!("{replications} replications\n");
-    println!("| output | {} | in the band from |", columns().join(" | "));
-    println!("|---|{}", "---|".repeat(columns().len() + 1));
-    print_fixed::<Normal>(replications);
-    print_fixed::<Exponential>(replications);
-    print_fixed::<RareEvent>(replications);
-    print_fixed::<RareMean>(replications);
-    print_fixed::<Lognormal>(replications);
-    println!(
-        "\n| output | first look | ordinary: covers | bias | samples | sequence: covers | bias | samples |"
-    );
-    println!("|---|---|---|---|---|---|---|---|");
-    print_stopped::<Normal>(replications);
-    print_stopped::<Exponential>(replications);
-    print_stopped::<RareEvent>(replications);
-    print_stopped::<RareMean>(replications);
-    print_stopped::<Lognormal>(replications);
-    println!(
-        "\n| output | first look | ordinary: covers at all looks | sequence: covers at all looks |"
-    );
-    println!("|---|---|---|---|");
-    print_always::<Normal>(replications);
-    print_always::<Exponential>(replications);
-    print_always::<RareEvent>(replications);
-    print_always::<RareMean>(replications);
-    print_always::<Lognormal>(replications);
+    }
+    let is_asked = |table: &str| tables.is_empty() || tables.iter().any(|asked| asked == table);
+    println!("{replications} replications");
+    if is_asked("fixed") {
+        println!(
+            "\n| output | {} | in the band from |",
+            columns().join(" | ")
+        );
+        println!("|---|{}", "---|".repeat(columns().len() + 1));
+        of_all_outputs!(print_fixed(replications));
+    }
+    if is_asked("always") {
+        println!(
+            "\n| output | first look | ordinary: covers at all looks | sequence: covers at all looks |"
+        );
+        println!("|---|---|---|---|");
+        of_all_outputs!(print_always(replications));
+    }
+    if is_asked("stopped") {
+        println!(
+            "\n| output | first look | ordinary: covers | bias | samples | sequence: covers | bias | samples |"
+        );
+        println!("|---|---|---|---|---|---|---|---|");
+        of_all_outputs!(print_stopped(replications));
+    }
     ExitCode::SUCCESS
 }
 

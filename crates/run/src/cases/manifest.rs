@@ -264,3 +264,64 @@ impl CasesManifest {
         differences
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wanted(shards: u32) -> CasesWanted {
+        CasesWanted {
+            kernel: "pi".to_owned(),
+            version: 1,
+            source: CaseSource::Folder("kwargs".to_owned()),
+            shards,
+            samples: Some(100),
+            seed: None,
+            block: None,
+            common: CommonFlags::default(),
+            inputs: InputSource::new(),
+            policy: Policy::default(),
+            failed_samples: FailedSamplesLimit::default(),
+            at_most_once: false,
+        }
+    }
+
+    #[test]
+    fn numbers_are_ranges_and_ranges_are_numbers() {
+        let numbers = [0, 1, 2, 7, 9, 10];
+        let manifest = wanted(1).manifest("demo", CaseRange::all(numbers), 7);
+        assert_eq!(manifest.cases.len(), 3);
+        assert!(manifest.numbers().eq(numbers));
+        assert_eq!(manifest.said(), "cases 0-2, 7, 9-10");
+        assert!(manifest.has(9) && !manifest.has(8));
+    }
+
+    #[test]
+    fn it_is_read_as_it_is_written() {
+        let manifest = wanted(3).manifest("demo", CaseRange::all([4]), u64::MAX);
+        let text = serde_json::to_string(&manifest).unwrap();
+        let read: CasesManifest = serde_json::from_str(&text).unwrap();
+        assert_eq!(read.seed().unwrap(), u64::MAX);
+        assert_eq!(read.differences(&wanted(3)), [""; 0]);
+        let other = CasesWanted {
+            seed: Some(1),
+            ..wanted(4)
+        };
+        assert_eq!(read.differences(&other).len(), 2);
+    }
+
+    #[test]
+    fn shards_that_can_not_be_numbered_are_refused() {
+        let refusal = |manifest: CasesManifest| manifest.check("cases.json").is_err();
+        assert!(!refusal(wanted(1).manifest("demo", CaseRange::all([0]), 7)));
+        assert!(refusal(wanted(0).manifest("demo", CaseRange::all([0]), 7)));
+        assert!(refusal(wanted(1).manifest("demo", Vec::new(), 7)));
+        let far = CaseRange::all([1 << 20]);
+        assert!(refusal(wanted(1 << 20).manifest("demo", far, 7)));
+        let twice = vec![
+            CaseRange { first: 0, last: 3 },
+            CaseRange { first: 3, last: 4 },
+        ];
+        assert!(refusal(wanted(1).manifest("demo", twice, 7)));
+    }
+}

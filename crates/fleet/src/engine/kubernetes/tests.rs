@@ -80,11 +80,11 @@ fn an_index_is_a_shard() {
     let items = list["items"].as_array().unwrap();
     let spec = |job: usize| &items[job]["spec"];
     let args = |job: usize| spec(job)["template"]["spec"]["containers"][0]["args"].to_string();
-    assert_eq!(items[0]["metadata"]["name"], "pi-2026-11-b1f5e5f2-s0-149");
-    assert_eq!(items[1]["metadata"]["name"], "pi-2026-11-b1f5e5f2-s150-199");
+    assert_eq!(items[0]["metadata"]["name"], "pi-2026-11-d38dcf83-s0-149");
+    assert_eq!(items[1]["metadata"]["name"], "pi-2026-11-d38dcf83-s150-199");
     assert_eq!(
         items[2]["metadata"]["name"],
-        "pi-2026-11-b1f5e5f2-s0-149-wait"
+        "pi-2026-11-d38dcf83-s0-149-wait"
     );
     assert_eq!(spec(0)["completions"], 150);
     assert_eq!(spec(1)["completions"], 50);

@@ -136,7 +136,6 @@ async fn accounts(names: &Names, shards: u32, largest: u32) -> Vec<(u32, u64, u3
         "--allocations",
         "--noheader",
         "--parsable2",
-        "--array",
         "--starttime",
         SINCE,
         "--format",
@@ -163,7 +162,7 @@ fn account(names: &Names, line: &str) -> Option<(u32, u64, u32, End)> {
     let (state, reason) = state.split_once(' ').unwrap_or((state, ""));
     let end = End {
         state: state.to_owned(),
-        exit: fields.next()?.to_owned(),
+        exit: accounted_exit(fields.next()?),
         nodes: fields.next()?.to_owned(),
         reason: reason.to_owned(),
         log: None,
@@ -176,6 +175,16 @@ fn account(names: &Names, line: &str) -> Option<(u32, u64, u32, End)> {
         name: fields.next()?.to_owned(),
     };
     Some((names.shard(&job)?, id, index, end))
+}
+
+/// `sacct` takes 128 from exit codes above it, so that 137, which is death by signal 9, is 9 there. No worker ends with
+/// a code from 7 to 64 otherwise.
+fn accounted_exit(exit: &str) -> String {
+    let (code, signal) = exit.split_once(':').unwrap_or((exit, "0"));
+    match code.parse::<u32>() {
+        Ok(code @ 7..=64) => format!("{}:{signal}", code + 128),
+        _ => exit.to_owned(),
+    }
 }
 
 /// A line of `scontrol show job`.

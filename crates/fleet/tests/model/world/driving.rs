@@ -125,6 +125,7 @@ impl World<'_> {
                 let is_over = self.model.rounds.len() >= policy.retries as usize;
                 assert!(is_over || self.plan.at_most_once, "rounds are left");
             }
+            Some(Ok(Driven::AtWork(_))) => unreachable!("it hands over to nobody"),
             Some(Ok(Driven::Stopped(_))) => {
                 assert!(!is_at_work && (was_stopped || self.model.is_stopped));
             }

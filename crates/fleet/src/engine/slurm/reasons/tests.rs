@@ -1,15 +1,20 @@
 use super::*;
 
-/// As `sacct` prints it.
+/// As `sacct` printed it of 22.05, but for names.
 #[test]
 fn accounts_are_read() {
     let names = Names::new("demo", "/runs/demo");
     let name = names.array(6);
-    let line = format!("14_1|CANCELLED by 1000|0:15|n1|{name}");
+    let line = format!("155_1|FAILED|9:0|n2|{name}");
     let (shard, id, index, end) = account(&names, &line).unwrap();
-    assert_eq!((shard, id, index), (7, 14, 1));
+    assert_eq!((shard, id, index), (7, 155, 1));
+    assert_eq!(explain(&end), "exit code 137, on n2");
+    let line = format!("165_0|CANCELLED by 1000|0:0|n1|{name}");
+    let (.., end) = account(&names, &line).unwrap();
     assert_eq!(end.state, "CANCELLED");
-    assert_eq!(explain(&end), "signal 15, by 1000, on n1");
+    assert_eq!(explain(&end), "by 1000, on n1");
+    assert_eq!(accounted_exit("6:0"), "6:0");
+    assert_eq!(accounted_exit("0:15"), "0:15");
     for other in [
         format!("14|FAILED|1:0|n1|{name}"),
         format!("14_[1-3]|PENDING|0:0|None assigned|{name}"),
