@@ -134,6 +134,17 @@ fn distributions(budget: Budget, values: &[f64]) {
     );
     compare(
         budget,
+        "Histogram::record",
+        ITEMS,
+        "none",
+        Way::new("given edges", || {
+            let edges: Vec<f64> = (0..=100).map(|edge| f64::from(edge) / 100.0).collect();
+            record(Histogram::with_edges(edges));
+        }),
+        Way::new("an array of counts", by_hand),
+    );
+    compare(
+        budget,
         "Quantiles::record",
         ITEMS,
         aim,
@@ -168,7 +179,9 @@ fn distributions(budget: Budget, values: &[f64]) {
 /// Tallies of moments and of several outputs, beside the crate `average` and sums by hand; and their merges.
 fn moments(budget: Budget, values: &[f64]) {
     use average::Estimate as _;
-    use croupier_compute::{Covariance, Jackknife, Moments, Ratio, WeightedMean, WeightedMoments};
+    use croupier_compute::{
+        ControlVariate, Covariance, Jackknife, Moments, Ratio, WeightedMean, WeightedMoments,
+    };
 
     compare(
         budget,
@@ -238,6 +251,21 @@ fn moments(budget: Budget, values: &[f64]) {
             record_all(values, |_, value| both.record([value, 1.0 - value * value]));
             both.end_block().expect("finite values");
             black_box(both);
+        }),
+        Way::new("five plain sums", two_products),
+    );
+    compare(
+        budget,
+        "ControlVariate<2>::record",
+        ITEMS,
+        "4 ns a pair",
+        Way::new("ControlVariate", || {
+            let mut controlled = ControlVariate::<2>::new();
+            record_all(values, |_, value| {
+                controlled.record([1.0 - value * value, value - 0.5])
+            });
+            controlled.end_block().expect("finite values");
+            black_box(controlled);
         }),
         Way::new("five plain sums", two_products),
     );

@@ -18,13 +18,16 @@ pub enum TooFew {
 }
 
 impl Estimate {
-    /// What its interval has too few of; none where it has enough, or there is no interval.
+    /// What its interval has too few of; none where it has enough, or there is no interval, or one that is left out
+    /// for an end that is not finite.
     ///
     /// `bounds` are what each of its samples lies between, where its tally says so: then few samples do not
     /// matter, but few at one of the ends do. Of other outputs nothing is seen but how many samples there are: not
     /// how skewed they are, and not what has never happened yet.
     pub fn too_few(&self, bounds: Option<[f64; 2]>) -> Option<TooFew> {
-        self.interval?;
+        if !self.interval?.iter().all(|end| end.is_finite()) {
+            return None;
+        }
         let Some([low, high]) = bounds else {
             let has_few = self.samples < ENOUGH_SAMPLES;
             return has_few.then_some(TooFew::Samples(self.samples));
@@ -59,10 +62,12 @@ mod tests {
             assert_eq!(few, Some(TooFew::Events(15)), "{value}");
             assert_eq!(estimate(value, 16_000).too_few(unit), None);
         }
-        let largest = Estimate {
-            interval: None,
-            ..estimate(5.0, 3)
-        };
-        assert_eq!(largest.too_few(None), None);
+        for interval in [None, Some([0.0, f64::INFINITY])] {
+            let largest = Estimate {
+                interval,
+                ..estimate(5.0, 3)
+            };
+            assert_eq!(largest.too_few(None), None);
+        }
     }
 }

@@ -5,7 +5,7 @@ mod plateau;
 use serde::{Deserialize, Serialize};
 
 use crate::interval::student_quantile;
-use crate::{Estimate, Estimates, Mean, NotFinite, Tally};
+use crate::{Estimate, Estimates, Mean, Misfit, NotFinite, Tally};
 
 use plateau::Plateau;
 
@@ -143,6 +143,19 @@ impl Autocorrelated {
         (variance > 0.0).then(|| [time, time * (2.0 / freedom).sqrt()])
     }
 
+    /// Whether what was read from a file is what could have been written: a chain has a value, and two
+    /// batches make one of twice the length.
+    fn is_whole(&self) -> bool {
+        let do_halve = self
+            .batches
+            .windows(2)
+            .all(|pair| pair[1].count() <= pair[0].count() / 2);
+        do_halve
+            && self.batches.iter().all(|level| level.count() > 0)
+            && self.chains() <= self.values()
+            && (self.chains() > 0) == (self.values() > 0)
+    }
+
     /// Whether the chains, of which there are several, are short for what they remember.
     fn are_short(&self) -> bool {
         const LONG_ENOUGH: f64 = 10.0;
@@ -214,6 +227,16 @@ impl Tally for Autocorrelated {
             batches.end_block()?;
         }
         self.chains.end_block()
+    }
+
+    fn fits(&self, right: &Self) -> Result<(), Misfit> {
+        if right.is_whole() {
+            Ok(())
+        } else {
+            Err(Misfit::new(
+                "damaged chains: more of them than values, or more batches of a length than values for them",
+            ))
+        }
     }
 
     fn estimates(&self, estimates: &mut Estimates) {

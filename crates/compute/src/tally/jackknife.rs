@@ -5,7 +5,7 @@ mod groups;
 use serde::{Deserialize, Serialize};
 
 use crate::interval::student_quantile;
-use crate::{Estimate, Estimates, NotFinite, Tally};
+use crate::{Estimate, Estimates, Misfit, NotFinite, Tally};
 
 pub(super) use groups::Groups;
 
@@ -203,6 +203,10 @@ impl<const D: usize> Tally for Jackknife<D> {
         self.close();
         check_begun(is_begun || is_empty)?;
         self.groups.check_finite()
+    }
+
+    fn fits(&self, right: &Self) -> Result<(), Misfit> {
+        right.groups.check_whole()
     }
 
     fn estimates(&self, estimates: &mut Estimates) {

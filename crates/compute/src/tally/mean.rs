@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::centre::Centre;
 use crate::interval::student_quantile;
 use crate::{Estimate, Estimates, NotFinite, Tally};
 
@@ -10,9 +11,10 @@ use crate::{Estimate, Estimates, NotFinite, Tally};
 /// Inside a block it keeps plain sums of distances from the block's first value, and of their
 /// squares: about as fast as one plain sum. At the block's end they become moments, which merge by
 /// T. F. Chan, G. H. Golub and R. J. LeVeque, "Updating Formulae and a Pairwise Algorithm for
-/// Computing Sample Variances" (1979).
+/// Computing Sample Variances" (1979). The mean is kept in two parts, so that the distance between two
+/// blocks' means is right to its own last digits, and not only to those of the means.
 ///
-/// An offset common to all values costs no digits. A first value that lies far out costs few: being
+/// An offset common to all values costs no digits, through any number of blocks. A first value that lies far out costs few: being
 /// one of the block's n values it has its share in their variance, so the squares about it are at most
 /// n + 1 times those about the mean, whatever the values. (And sums are put aside every 1,024 values,
 /// so that their rounding grows with n / 1,024.) The relative error of a block's variance, for values
@@ -44,6 +46,8 @@ use crate::{Estimate, Estimates, NotFinite, Tally};
 pub struct Mean {
     count: u64,
     mean: f64,
+    /// What `mean` lacks.
+    mean_rest: f64,
     /// The sum of squared distances from the mean.
     squares: f64,
     #[serde(skip)]
@@ -123,27 +127,41 @@ impl Mean {
         let squares = open.sum_of_squares - open.sum * shift;
         self.add_moments(
             open.count,
-            open.centre + shift,
+            Centre::at(open.centre).moved_by(shift),
             // Rounding may leave a tiny negative where all values are almost equal. (`max` would
             // also hide a NaN.)
             if squares < 0.0 { 0.0 } else { squares },
         );
     }
 
-    fn add_moments(&mut self, right_count: u64, right_mean: f64, right_squares: f64) {
+    fn add_moments(&mut self, right_count: u64, right_mean: Centre, right_squares: f64) {
         if right_count == 0 {
             return;
         }
         if self.count == 0 {
-            (self.count, self.mean, self.squares) = (right_count, right_mean, right_squares);
+            self.count = right_count;
+            self.set_centre(right_mean);
+            self.squares = right_squares;
             return;
         }
         let count = self.count + right_count;
-        let distance = right_mean - self.mean;
+        let centre = self.centre();
+        let distance = centre.distance_to(right_mean);
         let share = right_count as f64 / count as f64;
-        self.mean += distance * share;
+        self.set_centre(centre.moved_by(distance * share));
         self.squares += right_squares + distance * distance * (self.count as f64 * share);
         self.count = count;
+    }
+
+    fn centre(&self) -> Centre {
+        Centre {
+            value: self.mean,
+            rest: self.mean_rest,
+        }
+    }
+
+    fn set_centre(&mut self, centre: Centre) {
+        (self.mean, self.mean_rest) = (centre.value, centre.rest);
     }
 }
 
@@ -178,7 +196,7 @@ impl Tally for Mean {
     fn merge(&mut self, mut right: Self) {
         self.close();
         right.close();
-        self.add_moments(right.count, right.mean, right.squares);
+        self.add_moments(right.count, right.centre(), right.squares);
     }
 
     fn end_block(&mut self) -> Result<(), NotFinite> {

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::jackknife::{Groups, check_begun, estimate_of, note_what_is_missing};
 use crate::interval::student_quantile;
-use crate::{Covariance, Estimate, Estimates, Jackknifed, NotFinite, Tally};
+use crate::{Covariance, Estimate, Estimates, Jackknifed, Misfit, NotFinite, Tally};
 
 /// A denominator fewer of its standard errors from zero than this makes a ratio of which neither error
 /// means much.
@@ -139,6 +139,18 @@ impl Tally for Ratio {
         check_begun(is_begun)?;
         self.both.end_block()?;
         self.groups.check_finite()
+    }
+
+    fn fits(&self, right: &Self) -> Result<(), Misfit> {
+        right.groups.check_whole()?;
+        let [all, in_groups] = [right.both.count(), right.groups.count()];
+        if all == in_groups {
+            Ok(())
+        } else {
+            Err(Misfit::new(format!(
+                "a damaged ratio: {all} samples, and {in_groups} of them in groups"
+            )))
+        }
     }
 
     fn estimates(&self, estimates: &mut Estimates) {

@@ -4,7 +4,7 @@
 //! How many digits are right is the log relative error as NIST defines it: -log10 |found - certified| / |certified|, at
 //! most 15, the digits that are certified.
 
-use croupier_compute::{Mean, Tally};
+use croupier_compute::{Mean, Moments, Tally};
 use proptest::prelude::*;
 
 use crate::property;
@@ -145,59 +145,69 @@ fn digits_right(found: f64, certified: f64) -> f64 {
     (-relative.log10()).min(15.0)
 }
 
-fn block(values: &[f64]) -> Mean {
-    let mut mean = Mean::new();
-    for value in values {
-        mean.record(*value);
-    }
-    mean.end_block().unwrap();
-    mean
+/// The mean and the standard deviation of values in blocks of `length`.
+fn found<T: Tally>(
+    set: &DataSet,
+    [length, turn]: [usize; 2],
+    cuts: &[usize],
+    empty: &T,
+    record: fn(&mut T, f64),
+    said: fn(&T) -> [Option<f64>; 2],
+) -> [f64; 2] {
+    let block = |values: &[f64]| {
+        let mut tally = empty.clone();
+        for value in values {
+            record(&mut tally, *value);
+        }
+        tally.end_block().unwrap();
+        tally
+    };
+    let blocks = set.values.chunks(length).map(block).collect();
+    let [mean, variance] = said(&dealt(blocks, cuts, turn)).map(Option::unwrap);
+    [mean, variance.sqrt()]
 }
 
 /// The mean and the standard deviation have 14 digits of what the doubles say, and those of the certified values that
 /// the doubles allow: of NumAcc3 and NumAcc4, whose tenths next to a million have no exact doubles, 9.5 and 8.3 digits.
-///
-/// Through several blocks a mean is rounded to its own last bit wherever two are merged. Where values vary little next
-/// to their size, that costs digits of the deviation: `lost`.
 fn check(set: &DataSet, length: usize, cuts: &[usize], turn: usize) -> Result<(), TestCaseError> {
-    let blocks = set.values.chunks(length).map(block).collect();
-    let merged = dealt(blocks, cuts, turn);
-    let [mean, deviation] = [merged.mean().unwrap(), merged.variance().unwrap().sqrt()];
+    let dealt = [length, turn];
+    let mean = found(set, dealt, cuts, &Mean::new(), Mean::record, |mean| {
+        [mean.mean(), mean.variance()]
+    });
+    let moments = found(set, dealt, cuts, &Moments::new(), Moments::record, |all| {
+        [all.mean(), all.variance()]
+    });
     let allowed = digits_right(set.deviation_of_doubles, set.deviation);
-    let lost = match set.name {
-        _ if length >= set.values.len() => 0.0,
-        "Mavro" | "Michelso" => 2.0,
-        "NumAcc3" => 5.0,
-        "NumAcc4" => 6.0,
-        _ => 0.0,
-    };
-    for (what, found, expected, digits) in [
-        ("mean", mean, set.mean, 14.0),
-        (
-            "deviation of doubles",
-            deviation,
-            set.deviation_of_doubles,
-            14.0 - lost,
-        ),
-        (
-            "deviation",
-            deviation,
-            set.deviation,
-            f64::min(14.0 - lost, allowed - 0.1),
-        ),
-    ] {
-        let right = digits_right(found, expected);
-        prop_assert!(
-            right >= digits,
-            "{} in blocks of {}: {} {}, expected {}: {} digits of {}",
-            set.name,
-            length,
-            what,
-            found,
-            expected,
-            right,
-            digits
-        );
+    for (tally, [mean, deviation]) in [("Mean", mean), ("Moments", moments)] {
+        for (what, found, expected, digits) in [
+            ("mean", mean, set.mean, 14.0),
+            (
+                "deviation of doubles",
+                deviation,
+                set.deviation_of_doubles,
+                14.0,
+            ),
+            (
+                "deviation",
+                deviation,
+                set.deviation,
+                f64::min(14.0, allowed - 0.1),
+            ),
+        ] {
+            let right = digits_right(found, expected);
+            prop_assert!(
+                right >= digits,
+                "{} by {} in blocks of {}: {} {}, expected {}: {} digits of {}",
+                set.name,
+                tally,
+                length,
+                what,
+                found,
+                expected,
+                right,
+                digits
+            );
+        }
     }
     Ok(())
 }

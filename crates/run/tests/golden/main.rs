@@ -16,7 +16,7 @@ use croupier_store::{Directory, Memory, Store};
 
 use kernel::{Golden, Heights, SAMPLES, SEED, SHARDS};
 
-const DIGEST: &str = "b86c7308cf74caedbd673220e5dc86f49d5473c2509d51a92d24d10f8e3f4854";
+const DIGEST: &str = "b1b3c5df603ba9573a2f48cb60f7d09803077b4af210353277b14fcaae92435f";
 const IDENTITY_DIGEST: &str = "818e08e116385718f576dc40a71518bf2b65d38c9609896402b32275261edc55";
 
 /// A copy in memory of the golden files, so that no test can change them.

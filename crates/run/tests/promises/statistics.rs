@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use croupier_compute::{
-    ControlVariate, Covariance, Estimates, Jackknife, Kernel, Moments, NotFinite, Ratio, Stream,
-    Tally, WeightedMean, WeightedMoments, pinned,
+    ControlVariate, Covariance, Estimates, Jackknife, Kernel, Misfit, Moments, NotFinite, Ratio,
+    Stream, Tally, WeightedMean, WeightedMoments, pinned,
 };
 use croupier_run::{ReduceOptions, Results, plan, reduce, work};
 use rand_chacha::ChaCha8Rng;
@@ -51,6 +51,11 @@ impl Tally for Statistics {
         self.control_variate.end_block()?;
         self.ratio.end_block()?;
         self.jackknife.end_block()
+    }
+
+    fn fits(&self, right: &Self) -> Result<(), Misfit> {
+        self.ratio.fits(&right.ratio)?;
+        self.jackknife.fits(&right.jackknife)
     }
 
     fn estimates(&self, estimates: &mut Estimates) {

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::Jackknifed;
-use crate::NotFinite;
 use crate::tally::array;
+use crate::{Misfit, NotFinite};
 
 /// How many groups there are: block b is in group b mod 64.
 const GROUPS: u64 = 64;
@@ -85,6 +85,22 @@ impl<const D: usize> Groups<D> {
         } else {
             Err(NotFinite::new(
                 "NaN, an infinity, or a sum that is infinite",
+            ))
+        }
+    }
+
+    /// Whether groups that were read from a file are what could have been written.
+    pub(in crate::tally) fn check_whole(&self) -> Result<(), Misfit> {
+        let do_ascend = self
+            .groups
+            .windows(2)
+            .all(|pair| pair[0].number < pair[1].number);
+        let is_group = |group: &Group<D>| u64::from(group.number) < GROUPS && group.count > 0;
+        if do_ascend && self.groups.iter().all(is_group) {
+            Ok(())
+        } else {
+            Err(Misfit::new(
+                "a damaged jackknife: its groups are out of order, not among 64, or without samples",
             ))
         }
     }
