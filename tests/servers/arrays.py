@@ -170,7 +170,7 @@ def lost_answer(cluster, quiet):
 def failing(cluster, quiet):
     """A shard dies once: the driver begins a round, and a second driver ends it."""
     died = cluster.folder / "died"
-    cluster.launch("failing", "--time", 20, DIE_AT="1300", DIE_ONCE=str(died))
+    cluster.launch("failing", "--walltime", 20, DIE_AT="1300", DIE_ONCE=str(died))
     cluster.until_over("failing")
     expect("died", died.exists(), True)
     expect("digest", result(cluster, "failing")["digest"], quiet)
@@ -253,7 +253,7 @@ def begin_deadline(cluster):
     """Shards of a minute and a little, of which a job may take a minute."""
     digest = cluster.report("run", *LONG, "--name", "quiet-long")["digest"]
     plan = [*LONG, "--shards", 2, "--name", "long", "--policy", "complete"]
-    cluster.report("launch", "--on", "slurm", *plan, "--time", 1, SLOW="50000")
+    cluster.report("launch", "--on", "slurm", *plan, "--walltime", 1, SLOW="50000")
     return digest
 
 

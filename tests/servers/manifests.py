@@ -10,8 +10,8 @@ from programs import expect, report, run
 DOOMED = "../doomed"
 FLAGS = (
     "--samples 3200 --seed 7 --shards 8 --name demo --policy retry=2,tolerate=1 --on kubernetes"
-    " --image registry.example/doomed:1.10 --namespace on --env ANSWER=1e3 --env EMPTY= --env=NO=no"
-    " --requests cpu=1500m,memory=1Gi --parallelism 3"
+    " --container-image registry.example/doomed:1.10 --namespace on --container-env ANSWER=1e3 --container-env EMPTY= --container-env=NO=no"
+    " --resource-requests cpu=1500m,memory=1Gi --parallelism 3"
 ).split()
 
 

@@ -77,6 +77,7 @@ fn options(dealing: Dealing) -> BatchOptions {
         override_kind: None,
         container: None,
         driver_job_queue: None,
+        driver_job_definition: None,
         driver_vcpus: None,
         driver_memory_mib: None,
         dealing,
@@ -257,7 +258,7 @@ async fn what_is_asked_for_is_submitted_as_the_definition_has_it() {
     }
     let submitted = bench.submitted();
     let kernel = &submitted[0];
-    // Nothing is started twice, whatever --attempts says.
+    // Nothing is started twice, whatever --job-attempts says.
     assert_eq!(kernel["retryStrategy"]["attempts"], 1);
     assert_eq!(kernel["timeout"]["attemptDurationSeconds"], 600);
     assert_eq!(
@@ -387,6 +388,22 @@ async fn a_driver_is_left_once() {
     bench.server.release(1);
     bench.wait_for(Status::Succeeded, 1);
     assert_ne!(bench.arrays().start_driver(&arguments).await.unwrap(), id);
+}
+
+#[tokio::test]
+async fn a_driver_may_have_a_definition_of_its_own() {
+    let bench = bench(4, false, Settings::default()).await;
+    bench.server.set_fate(|_| Fate::Hold);
+    bench.server.define("conductor", Path::new("/bin/true"));
+    let mut engine = bench.engine(BatchOptions {
+        driver_job_definition: Some("conductor".to_owned()),
+        ..options(Dealing::Arrays)
+    });
+    engine.start(&[0, 1, 2, 3], None).await.unwrap();
+    let _ = engine.start_driver(&["drive".to_owned()]).await.unwrap();
+    let submitted = bench.submitted();
+    let definitions = submitted.iter().map(|job| &job["jobDefinition"]);
+    assert_eq!(definitions.collect::<Vec<_>>(), ["worker", "conductor"]);
 }
 
 #[tokio::test]

@@ -24,7 +24,7 @@ pub(crate) struct BatchFlags {
     pub(crate) memory: Option<u32>,
     /// aws-batch: how often a shard is started where its host is lost or its time is up, 1 to 10
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=10), help_heading = "Engine")]
-    pub(crate) attempts: u32,
+    pub(crate) job_attempts: u32,
     /// aws-batch: how long each of these may take, 60 or more [default: the definition's]
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(60..), help_heading = "Engine")]
     pub(crate) attempt_duration_seconds: Option<u32>,
@@ -49,6 +49,9 @@ pub(crate) struct BatchFlags {
     /// aws-batch: the driver's queue, such as one that is never interrupted; in the shards' own it waits behind them [default: --job-queue]
     #[arg(long, value_name = "QUEUE", help_heading = "Engine")]
     pub(crate) driver_job_queue: Option<String>,
+    /// aws-batch: the driver's job definition, such as one whose role may submit jobs [default: --job-definition]
+    #[arg(long, value_name = "NAME[:REVISION]", help_heading = "Engine")]
+    pub(crate) driver_job_definition: Option<String>,
     /// aws-batch: the driver's vCPUs [default: the definition's]
     #[arg(long, value_name = "N", value_parser = vcpus, help_heading = "Engine")]
     pub(crate) driver_vcpus: Option<f64>,
@@ -92,7 +95,7 @@ pub(crate) async fn open(
         job_definition: flags.job_definition,
         vcpus: flags.vcpus,
         memory_mib: flags.memory,
-        attempts: flags.attempts,
+        attempts: flags.job_attempts,
         attempt_duration_seconds: flags.attempt_duration_seconds,
         share_identifier: flags.share_identifier,
         scheduling_priority_override: flags.scheduling_priority_override,
@@ -101,6 +104,7 @@ pub(crate) async fn open(
         override_kind,
         container: flags.container_name,
         driver_job_queue: flags.driver_job_queue,
+        driver_job_definition: flags.driver_job_definition,
         driver_vcpus: flags.driver_vcpus,
         driver_memory_mib: flags.driver_memory,
         dealing: match each {

@@ -18,7 +18,7 @@ const LOOK_EVERY: &str = "4m";
 pub(crate) struct KubernetesFlags {
     /// kubernetes: the image, whose entry point is this program
     #[arg(long, value_name = "IMAGE", help_heading = "Engine")]
-    pub(crate) image: Option<String>,
+    pub(crate) container_image: Option<String>,
     /// kubernetes: the namespace
     #[arg(long, value_name = "NAME", help_heading = "Engine")]
     pub(crate) namespace: Option<String>,
@@ -27,13 +27,13 @@ pub(crate) struct KubernetesFlags {
     pub(crate) service_account: Option<String>,
     /// kubernetes: a variable of the pods; may be given several times
     #[arg(long, value_name = "NAME=VALUE", value_parser = pair, help_heading = "Engine")]
-    pub(crate) env: Vec<(String, String)>,
+    pub(crate) container_env: Vec<(String, String)>,
     /// kubernetes: what a shard asks for, such as cpu=2,memory=4Gi; cpu is also its number of threads
     #[arg(long, value_name = "NAME=QUANTITY", value_parser = pair, value_delimiter = ',', help_heading = "Engine")]
-    pub(crate) requests: Vec<(String, String)>,
+    pub(crate) resource_requests: Vec<(String, String)>,
     /// kubernetes: what a shard is bound to
     #[arg(long, value_name = "NAME=QUANTITY", value_parser = pair, value_delimiter = ',', help_heading = "Engine")]
-    pub(crate) limits: Vec<(String, String)>,
+    pub(crate) resource_limits: Vec<(String, String)>,
     /// kubernetes: how many shards run at once
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Engine")]
     pub(crate) parallelism: Option<u32>,
@@ -56,9 +56,9 @@ impl KubernetesFlags {
             image,
             namespace: self.namespace.clone(),
             service_account: self.service_account.clone(),
-            environment: self.env.clone(),
-            requests: self.requests.iter().cloned().collect(),
-            limits: self.limits.iter().cloned().collect(),
+            environment: self.container_env.clone(),
+            requests: self.resource_requests.iter().cloned().collect(),
+            limits: self.resource_limits.iter().cloned().collect(),
             parallelism: self.parallelism,
             termination_grace_period_seconds: self.termination_grace_period_seconds,
             ttl_seconds_after_finished: self.ttl_seconds_after_finished,
@@ -75,9 +75,9 @@ pub(crate) async fn print(
     with_last_job: bool,
     json: bool,
 ) -> Result<(), CliError> {
-    let Some(image) = flags.image.clone() else {
+    let Some(image) = flags.container_image.clone() else {
         return Err(CliError::Usage(
-            "--on kubernetes needs --image, whose entry point is this program".to_owned(),
+            "--on kubernetes needs --container-image, whose entry point is this program".to_owned(),
         ));
     };
     let uri = run.uri();

@@ -13,7 +13,7 @@ pub(crate) struct SlurmFlags {
     pub(crate) partition: Option<String>,
     /// slurm: the most that a shard may take, such as 30 (minutes), 1:30:00 or 2-12
     #[arg(long, value_name = "TIME", help_heading = "Engine")]
-    pub(crate) time: Option<Walltime>,
+    pub(crate) walltime: Option<Walltime>,
     /// slurm: how many CPUs a shard has, and threads
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..), help_heading = "Engine")]
     pub(crate) cpus_per_task: u32,
@@ -28,7 +28,7 @@ pub(crate) struct SlurmFlags {
     pub(crate) qos: Option<String>,
     /// slurm: where jobs log to [default: slurm-%A_%a.out]
     #[arg(long, value_name = "PATTERN", help_heading = "Engine")]
-    pub(crate) output: Option<String>,
+    pub(crate) job_output: Option<String>,
     /// slurm: how many shards run at once
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Engine")]
     pub(crate) array_limit: Option<u32>,
@@ -46,12 +46,12 @@ pub(crate) fn open(flags: &SlurmFlags, run: &Found, call: WorkerCall) -> Slurm {
     let flags = flags.clone();
     let options = SlurmOptions {
         partition: flags.partition,
-        time: flags.time,
+        time: flags.walltime,
         cpus_per_task: flags.cpus_per_task,
         mem: flags.mem,
         account: flags.account,
         qos: flags.qos,
-        output: flags.output,
+        output: flags.job_output,
         array_limit: flags.array_limit,
         sbatch_arguments: flags.sbatch_arg,
     };

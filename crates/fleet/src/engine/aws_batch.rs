@@ -187,25 +187,36 @@ impl AwsBatch {
         if let Some(definition) = &self.definition {
             return Ok(definition.clone());
         }
-        let name = self.options.job_definition.as_deref();
+        let name = self.options.job_definition.clone();
         let name = name.ok_or_else(|| EngineError {
             engine: self.options.dealing.engine(),
             what: "starting jobs".to_owned(),
             reason: "no job definition is named: give --job-definition".to_owned(),
         })?;
+        let definition = self.read_definition(&name).await?;
+        Ok(self.definition.insert(definition).clone())
+    }
+
+    /// What the driver's job is made by: its role may submit jobs, which that of shards need not.
+    async fn driver_definition(&mut self) -> Result<Definition, EngineError> {
+        match self.options.driver_job_definition.clone() {
+            Some(name) => self.read_definition(&name).await,
+            None => self.definition().await,
+        }
+    }
+
+    async fn read_definition(&self, name: &str) -> Result<Definition, EngineError> {
         let found = match self.service.describe_definition(name).await {
             Ok(found) => found,
             // It may be called something else where it is looked up than where it is submitted; that decides.
             Err(CallError::Denied(_)) if self.options.override_kind.is_some() => None,
             Err(error) => return Err(self.service.failed("looking up the job definition", error)),
         };
-        let definition =
-            Definition::new(name, found.as_ref(), &self.options).map_err(|reason| EngineError {
-                engine: self.options.dealing.engine(),
-                what: format!("reading job definition {name}"),
-                reason,
-            })?;
-        Ok(self.definition.insert(definition).clone())
+        Definition::new(name, found.as_ref(), &self.options).map_err(|reason| EngineError {
+            engine: self.options.dealing.engine(),
+            what: format!("reading job definition {name}"),
+            reason,
+        })
     }
 
     /// Submits a job of this name, and only once: where the answer is lost, it is looked for before the next try.
@@ -305,7 +316,7 @@ impl Engine for AwsBatch {
     }
 
     async fn start_driver(&mut self, arguments: &[String]) -> Result<String, EngineError> {
-        let definition = self.definition().await?;
+        let definition = self.driver_definition().await?;
         let options = &self.options;
         let queue = options.driver_job_queue.as_ref();
         let queue = queue.unwrap_or(&options.job_queue).clone();

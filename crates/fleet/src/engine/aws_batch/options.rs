@@ -31,6 +31,8 @@ pub struct BatchOptions {
     pub container: Option<String>,
     /// The driver's queue, if it is another one: one that is not interrupted, say.
     pub driver_job_queue: Option<String>,
+    /// The driver's definition, if it is another one: one whose role may submit jobs.
+    pub driver_job_definition: Option<String>,
     /// The driver's vCPUs.
     pub driver_vcpus: Option<f64>,
     /// The driver's memory in MiB.

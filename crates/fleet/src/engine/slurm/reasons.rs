@@ -213,7 +213,7 @@ fn explain(end: &End) -> String {
     let mut said: Vec<String> = Vec::new();
     match end.state.as_str() {
         "OUT_OF_MEMORY" => said.push("over its memory: give it more by --mem".to_owned()),
-        "TIMEOUT" => said.push("over its time: give it more by --time".to_owned()),
+        "TIMEOUT" => said.push("over its time: give it more by --walltime".to_owned()),
         _ => {}
     }
     match end.exit.split_once(':') {
