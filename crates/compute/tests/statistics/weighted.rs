@@ -183,7 +183,7 @@ fn importance_sampling_has_honest_errors() {
 /// A rare event: values are 0 or 1, and zeros have weights many powers of ten above those of ones.
 #[test]
 fn weights_of_zeros_do_not_show_in_the_plain_mean() {
-    for threshold in [5.0, 8.0, 20.0, 35.0] {
+    for threshold in [5.0, 8.0, 20.0, 25.0] {
         let draw = |z: f64| {
             let value = if z > 0.0 { 1.0 } else { 0.0 };
             (value, (-threshold * (z + 0.5 * threshold)).exp())
@@ -198,6 +198,7 @@ fn weights_of_zeros_do_not_show_in_the_plain_mean() {
                 tally.record(*x, *w);
             });
             let found = through_the_tree(nodes, &[2, 11]);
+            assert!(products.std_error().unwrap() > 0.0);
             is_close(found.plain().unwrap(), products.mean().unwrap(), 1e-12);
             is_close(
                 found.plain_std_error().unwrap(),
