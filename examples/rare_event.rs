@@ -22,9 +22,9 @@ impl Kernel for RareEvent {
     type Tally = WeightedMean;
 
     fn validate(&self) -> Result<(), Failure> {
-        if !(0.0..=37.0).contains(&self.threshold) {
+        if !(0.0..=25.0).contains(&self.threshold) {
             return Err(Failure::new(
-                "threshold must be from 0 to 37: beyond, the probability is no number that a computer has",
+                "threshold must be from 0 to 25: beyond, squares of weights are smaller than any number that a computer has",
             ));
         }
         Ok(())

@@ -149,7 +149,10 @@ impl<K: Kernel + Serialize> Run<K> {
     /// # Ok::<(), croupier::Error>(())
     /// ```
     pub fn until(mut self, aim: &str) -> Self {
-        self.change_until(|until| Ok(until.aims.push(aim.parse()?)));
+        self.change_until(|until| {
+            until.aims.push(aim.parse()?);
+            Ok(())
+        });
         self
     }
 
@@ -174,7 +177,10 @@ impl<K: Kernel + Serialize> Run<K> {
     /// With [`until`](Self::until): what every sample of an estimate lies between, as `"0,1"` or `"price:0,100"`, which
     /// makes its interval right for any number of samples.
     pub fn bounds(mut self, bounds: &str) -> Self {
-        self.change_until(|until| Ok(until.bounds.push(bounds.parse()?)));
+        self.change_until(|until| {
+            until.bounds.push(bounds.parse()?);
+            Ok(())
+        });
         self
     }
 

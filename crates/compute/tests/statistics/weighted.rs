@@ -180,6 +180,35 @@ fn importance_sampling_has_honest_errors() {
     }
 }
 
+/// A rare event: values are 0 or 1, and zeros have weights many powers of ten above those of ones.
+#[test]
+fn weights_of_zeros_do_not_show_in_the_plain_mean() {
+    for threshold in [5.0, 8.0, 20.0, 25.0] {
+        let draw = |z: f64| {
+            let value = if z > 0.0 { 1.0 } else { 0.0 };
+            (value, (-threshold * (z + 0.5 * threshold)).exp())
+        };
+        let values: Vec<Weighted> = normals(20_000).into_iter().map(draw).collect();
+        let mut products = Mean::new();
+        for (value, weight) in &values {
+            products.record(value * weight);
+        }
+        for length in [1, 7, 1000, 20_000] {
+            let nodes = blocks(&WeightedMean::new(), &values, length, |tally, (x, w)| {
+                tally.record(*x, *w);
+            });
+            let found = through_the_tree(nodes, &[2, 11]);
+            assert!(products.std_error().unwrap() > 0.0);
+            is_close(found.plain().unwrap(), products.mean().unwrap(), 1e-12);
+            is_close(
+                found.plain_std_error().unwrap(),
+                products.std_error().unwrap(),
+                1e-12,
+            );
+        }
+    }
+}
+
 #[test]
 fn a_factor_of_all_weights_shows_in_the_plain_mean_only() {
     let values = importance(3000);

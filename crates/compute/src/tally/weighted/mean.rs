@@ -26,7 +26,8 @@ use crate::{Estimates, NotFinite, Tally};
 /// doesn't see what it misses. (A. B. Owen, Monte Carlo theory, methods and examples (2013), chapter 9.)
 ///
 /// Distances are kept from the weighted mean, so an offset common to all values costs no digits, and the
-/// mean of weights from the first. Merged by T. F. Chan, G. H. Golub and R. J. LeVeque's formulas (1979)
+/// mean of weights from the first. What `plain` needs is kept apart: weights that span many powers of ten
+/// cost it nothing where the values of the largest are zero. Merged by T. F. Chan, G. H. Golub and R. J. LeVeque's formulas (1979)
 /// with weights (D. H. D. West, "Updating mean and variance estimates", CACM 22 (1979), 532-535).
 ///
 /// A negative weight, like NaN, fails the sample.
@@ -61,6 +62,12 @@ pub struct WeightedMean {
     squares: f64,
     /// The sum of products of e and the weight's distance from its mean.
     products: f64,
+    /// The mean of weight times value.
+    plain: f64,
+    /// What `plain` lacks.
+    plain_rest: f64,
+    /// The sum of squared distances of weight times value from `plain`.
+    plain_squares: f64,
     #[serde(skip)]
     open: Open,
 }
@@ -74,10 +81,16 @@ struct Open {
     weight: f64,
     centre: Centre,
     has_negative_weight: bool,
+    /// The sum of weights as they are: all of one sign, they lose nothing where they are far from `weight`.
+    sum_of_weights: f64,
     /// Of weights' distances from `weight`: the sum, and that of squares.
     weights: [f64; 2],
     /// Of e, about `centre`: the sum, that of squares, and that of products with weights' distances.
     values: [f64; 3],
+    /// A product of weight and value that is about their mean.
+    plain: Centre,
+    /// Of products' distances from `plain`: the sum, and that of squares.
+    plains: [f64; 2],
 }
 
 impl WeightedMean {
@@ -95,13 +108,17 @@ impl WeightedMean {
         let open = &mut self.open;
         let distance = weight - open.weight;
         let e = weight * open.centre.distance_of(value);
+        let plain = open.plain.distance_of(weight * value);
         open.count += 1;
         open.has_negative_weight |= weight < 0.0;
+        open.sum_of_weights += weight;
         open.weights[0] += distance;
         open.weights[1] += distance * distance;
         open.values[0] += e;
         open.values[1] += e * e;
         open.values[2] += e * distance;
+        open.plains[0] += plain;
+        open.plains[1] += plain * plain;
     }
 
     /// How many values were recorded.
@@ -118,19 +135,14 @@ impl WeightedMean {
     /// The mean of weight times value; none of no values.
     pub fn plain(&self) -> Option<f64> {
         let closed = self.closed();
-        (closed.count > 0).then_some(closed.mean * closed.weight)
+        (closed.count > 0).then_some(closed.plain)
     }
 
     /// The standard error of [`plain`](Self::plain); none of fewer than two values.
     pub fn plain_std_error(&self) -> Option<f64> {
         let closed = self.closed();
         let n = closed.count as f64;
-        // Weight times value is e + mean * weight.
-        let squares = closed.squares
-            + closed.mean * (2.0 * closed.products + closed.mean * closed.weight_squares);
-        // Rounding may leave a tiny negative where all products are almost equal.
-        let squares = if squares < 0.0 { 0.0 } else { squares };
-        (closed.count > 1).then(|| (squares / (n - 1.0) / n).sqrt())
+        (closed.count > 1).then(|| (closed.plain_squares / (n - 1.0) / n).sqrt())
     }
 
     /// The sum of weight times value over the sum of weights; none where that is zero.
@@ -169,6 +181,11 @@ impl WeightedMean {
                 Centre::at(value)
             },
             has_negative_weight: self.open.has_negative_weight,
+            plain: if is_first {
+                Centre::at(weight * value)
+            } else {
+                merged.plain
+            },
             ..Open::default()
         };
     }
@@ -198,6 +215,11 @@ impl WeightedMean {
             },
             squares: self.squares,
             products: self.products,
+            plain: Centre {
+                value: self.plain,
+                rest: self.plain_rest,
+            },
+            plain_squares: self.plain_squares,
         }
     }
 
@@ -210,6 +232,9 @@ impl WeightedMean {
         self.mean_rest = parts.mean.rest;
         self.squares = parts.squares;
         self.products = parts.products;
+        self.plain = parts.plain.value;
+        self.plain_rest = parts.plain.rest;
+        self.plain_squares = parts.plain_squares;
     }
 }
 
@@ -222,6 +247,8 @@ struct Parts {
     mean: Centre,
     squares: f64,
     products: f64,
+    plain: Centre,
+    plain_squares: f64,
 }
 
 impl Parts {
@@ -251,20 +278,22 @@ fn about_own_means(open: Open) -> Parts {
     }
     let [sum, squares] = open.weights;
     let [e, e_squares, e_products] = open.values;
+    let [plain, plain_squares] = open.plains;
     let shift = sum / n;
-    let weight = open.weight + shift;
     let weight_squares = positive(squares - sum * shift);
     let mut parts = Parts {
         count: open.count,
-        weight,
+        weight: open.sum_of_weights / n,
         weight_squares,
         mean: open.centre,
         squares: e_squares,
         products: e_products,
+        plain: open.plain.moved_by(plain / n),
+        plain_squares: positive(plain_squares - plain * (plain / n)),
     };
     let by = e / parts.sum_of_weights();
     // Where all weights are zero, the centre is as good as any.
-    if e != 0.0 {
+    if e != 0.0 && parts.weight > 0.0 {
         parts.mean = parts.mean.moved_by(by);
         let with_weights = e_products + open.weight * e;
         parts.squares =
@@ -306,6 +335,8 @@ fn merged(left: Parts, right: Parts) -> Parts {
         let by = distance * (weights[1] / (weights[0] + weights[1]));
         (left.mean.moved_by(by), [by, by - distance])
     };
+    let plain_distance = left.plain.distance_to(right.plain);
+    let by_plain = plain_distance * share;
     let [squares, products] = left.moved(by[0], by_weight);
     let others = right.moved(by[1], by_weight - weight_distance);
     Parts {
@@ -315,6 +346,10 @@ fn merged(left: Parts, right: Parts) -> Parts {
         mean,
         squares: positive(squares + others[0]),
         products: products + others[1],
+        plain: left.plain.moved_by(by_plain),
+        plain_squares: left.plain_squares
+            + right.plain_squares
+            + plain_distance * by_plain * left.count as f64,
     }
 }
 
@@ -334,6 +369,8 @@ impl Tally for WeightedMean {
             self.mean,
             self.squares,
             self.products,
+            self.plain,
+            self.plain_squares,
         ];
         refused(has_negative_weight, &sums)
     }
