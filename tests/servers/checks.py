@@ -72,9 +72,9 @@ def deploy(folder):
     smoke.check(folder)
 
 
-def states(_):
+def states(folder):
     with moto() as endpoint:
-        machines.check(endpoint)
+        machines.check(folder, endpoint)
 
 
 def container(folder):

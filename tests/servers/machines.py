@@ -2,7 +2,8 @@
 
 moto knows no `batch:submitJob.sync`, so that each job is a message to a queue instead, whose body is what Batch would have
 been asked. Executed: the defaults, the merging, both Maps, the Choice, what each job is asked, and that the last job follows shards
-that failed. Not executed: Batch itself, the Retry, and the tolerance, which moto does not enforce, and with it the Catch of
+that failed; and what `launch --on step-functions` starts, by both machines, each message of which is then performed by the
+real program. Not executed: Batch itself, the Retry, and the tolerance, which moto does not enforce, and with it the Catch of
 the distributed Map; of these only the text is looked at.
 """
 
@@ -16,7 +17,7 @@ from urllib.parse import urlsplit
 
 import boto3
 
-from programs import DEADLINE_SECONDS, ROOT, Failed, expect
+from programs import DEADLINE_SECONDS, ROOT, Failed, expect, report, run
 
 FOLDER = ROOT / "deploy/state-machines"
 SUBMIT = "arn:aws:states:::batch:submitJob.sync"
@@ -27,41 +28,49 @@ SUBSTITUTES = {"WorkDefinition": "work", "FinishDefinition": "reduce", "Threads"
 THROTTLED = "Batch.TooManyRequestsException"
 
 
-def check(endpoint):
-    """Executes both machines at a server of moto's, which is at `endpoint`."""
+def check(folder, endpoint):
+    """Executes both machines at a server of moto's, which is at `endpoint`, by themselves and as they are launched."""
     # It asks itself for the messages, on this port; and writes a page about a state that fails.
     logging.getLogger("moto").setLevel(logging.CRITICAL)
     with mock.patch.dict(os.environ, MOTO_PORT=str(urlsplit(endpoint).port)):
-        check_machines(endpoint)
+        body = {"stepfunctions": {"execute_state_machine": True}}
+        request = urllib.request.Request(f"{endpoint}/moto-api/config", json.dumps(body).encode())
+        urllib.request.urlopen(request).close()
+        states, queues = client(endpoint, "stepfunctions"), client(endpoint, "sqs")
+        work = queues.create_queue(QueueName="work")["QueueUrl"]
+        finish = queues.create_queue(QueueName="finish")["QueueUrl"]
+        substitutes = {**SUBSTITUTES, "WorkQueue": work, "FinishQueue": finish}
+
+        def jobs(queue):
+            return received(queues, queue)
+
+        check_machines(endpoint, states, jobs, substitutes)
+        check_launched(folder, endpoint, states, jobs, substitutes)
+        check_twice(folder, endpoint, states, substitutes)
 
 
-def check_machines(endpoint):
-    body = {"stepfunctions": {"execute_state_machine": True}}
-    request = urllib.request.Request(f"{endpoint}/moto-api/config", json.dumps(body).encode())
-    urllib.request.urlopen(request).close()
+def client(endpoint, service):
+    return boto3.client(
+        service,
+        endpoint_url=endpoint,
+        aws_access_key_id="any",
+        aws_secret_access_key="any",
+        region_name="us-east-1",
+    )
 
-    def client(service):
-        return boto3.client(
-            service,
-            endpoint_url=endpoint,
-            aws_access_key_id="any",
-            aws_secret_access_key="any",
-            region_name="us-east-1",
-        )
 
-    states, queues = client("stepfunctions"), client("sqs")
-    work = queues.create_queue(QueueName="work")["QueueUrl"]
-    finish = queues.create_queue(QueueName="finish")["QueueUrl"]
-    substitutes = {**SUBSTITUTES, "WorkQueue": work, "FinishQueue": finish}
+def received(queues, queue):
+    """What the queue's jobs were asked for, by name."""
+    found = []
+    while messages := queues.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages"):
+        for message in messages:
+            found.append(json.loads(message["Body"]))
+            queues.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
+    return sorted(found, key=lambda job: job["JobName"])
 
-    def jobs(queue):
-        """What the queue's jobs were asked for, by name."""
-        found = []
-        while messages := queues.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages"):
-            for message in messages:
-                found.append(json.loads(message["Body"]))
-                queues.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
-        return sorted(found, key=lambda job: job["JobName"])
+
+def check_machines(endpoint, states, jobs, substitutes):
+    work, finish = substitutes["WorkQueue"], substitutes["FinishQueue"]
 
     def execute(name, document, status="SUCCEEDED"):
         machine = states.create_state_machine(
@@ -248,9 +257,116 @@ def check_structure(name):
 def ended(states, machine, document):
     """An execution once it has ended."""
     arn = states.start_execution(stateMachineArn=machine, input=json.dumps(document))["executionArn"]
+    return at_its_end(states, arn)
+
+
+def at_its_end(states, arn):
     deadline = time.monotonic() + DEADLINE_SECONDS
     while (execution := states.describe_execution(executionArn=arn))["status"] == "RUNNING":
         if time.monotonic() > deadline:
-            raise Failed(f"an execution does not end: {document}")
+            raise Failed(f"an execution does not end: {execution['input']}")
         time.sleep(0.05)
     return execution
+
+
+def aws(endpoint):
+    """What a program is told of AWS."""
+    return {
+        "AWS_ENDPOINT_URL_SFN": endpoint,
+        "AWS_ACCESS_KEY_ID": "any",
+        "AWS_SECRET_ACCESS_KEY": "any",
+        "AWS_REGION": "us-east-1",
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+
+
+def check_launched(folder, endpoint, states, jobs, substitutes):
+    """What `launch` starts, each job of which the program then performs; the last one reduces."""
+    # A kernel of the tests, beside the examples' directory.
+    doomed = "../doomed"
+    quiet = report(folder, {}, doomed, "run", "--samples", 3200, "--seed", 7, "--name", "quiet")
+    for name in ["map", "array"]:
+        machine = states.create_state_machine(
+            name=f"{name}-launched", roleArn=ROLE, definition=executable(definition(name, substitutes))
+        )["stateMachineArn"]
+        on = ["--on", "step-functions", "--state-machine-arn", machine]
+        plan = ["--samples", 3200, "--seed", 7, "--shards", 8, "--name", name]
+        asked = ["--vcpus", 2, "--memory", 4096, "--attempt-duration-seconds", 900, "--tags", "team=risk"]
+        launched = report(folder, aws(endpoint), doomed, "launch", *plan, *on, *asked, "--no-driver")
+        expect("started", launched["started"], list(range(8)))
+        (execution,) = states.list_executions(stateMachineArn=machine)["executions"]
+        execution = at_its_end(states, execution["executionArn"])
+        expect(f"{name}: {execution.get('cause')}", execution["status"], "SUCCEEDED")
+        found = jobs(substitutes["WorkQueue"])
+        title = execution["name"]
+        names = [f"{title}-{index}" for index in range(8)] if name == "map" else [f"{title}-0"]
+        expect("jobs", [job["JobName"] for job in found], names)
+        expect("tags", found[0]["Tags"], {"team": "risk", "croupier:run": name})
+        expect("time", found[0]["Timeout"], {"AttemptDurationSeconds": 900})
+        resources = [{"Type": "VCPU", "Value": "2"}, {"Type": "MEMORY", "Value": "4096"}]
+        expect("resources", found[0]["ContainerOverrides"]["ResourceRequirements"], resources)
+        for job in found:
+            for index in range(job.get("ArrayProperties", {}).get("Size", 1)):
+                perform(folder, doomed, job, {"AWS_BATCH_JOB_ARRAY_INDEX": str(index)} if name == "array" else {})
+        (last,) = jobs(substitutes["FinishQueue"])
+        perform(folder, doomed, last, {})
+        reduced = report(folder, {}, doomed, "wait", "--run", name)
+        expect(f"{name}: digest", reduced["digest"], quiet["digest"])
+        status = report(folder, aws(endpoint), doomed, "status", "--run", name, *on)
+        expect("reasons", status["reasons"], [])
+        (line,) = status["overview"]
+        expect(f"overview: {line}", line.startswith(f"{title} SUCCEEDED"), True)
+        states.delete_state_machine(stateMachineArn=machine)
+
+
+def perform(folder, program, job, variables):
+    """Runs what a job was asked for, as its container would."""
+    asked = job["ContainerOverrides"]
+    told = {one["Name"]: one["Value"] for one in asked.get("Environment", [])}
+    run(folder, {**told, **variables}, program, *asked["Command"])
+
+
+def check_twice(folder, endpoint, states, substitutes):
+    """An execution that runs is not started again; one that was stopped is, under the next name."""
+    doomed = "../doomed"
+    held = json.loads(executable(definition("map", substitutes)))
+    held["States"]["Hold"] = {"Type": "Wait", "Seconds": 36000, "Next": held["StartAt"]}
+    held["StartAt"] = "Hold"
+    machine = states.create_state_machine(name="held", roleArn=ROLE, definition=json.dumps(held))["stateMachineArn"]
+    on = ["--on", "step-functions", "--state-machine-arn", machine]
+
+    def call(*arguments, **ends):
+        return report(folder, aws(endpoint), doomed, *arguments, *on, **ends)
+
+    def executions():
+        listed = states.list_executions(stateMachineArn=machine)["executions"]
+        return sorted((one["name"], one["status"]) for one in listed)
+
+    plan = ["--samples", 3200, "--seed", 7, "--shards", 8]
+    first = call("launch", *plan, "--name", "twice")
+    expect("at work", first["at_work"], 8)
+    name = first["driver"]
+    expect("number", name.endswith("-s0-7-0"), True)
+    expect("executions", executions(), [(name, "RUNNING")])
+    again = call("launch", "--run", "twice")
+    expect("started again", (again["started"], again["at_work"], again["driver"]), ([], 8, name))
+    expect("executions", executions(), [(name, "RUNNING")])
+    # Another run of the same machine is none of its business, and a driver that nobody leaves is not promised.
+    run(folder, aws(endpoint), doomed, "launch", *plan, "--name", "rounds", "--policy", "retry=2", *on, exit_code=2)
+    expect("executions", executions(), [(name, "RUNNING")])
+    other = call("launch", *plan, "--name", "rounds-by-hand", "--policy", "retry=2", "--no-driver")
+    expect("at work", other["at_work"], 8)
+    (other,) = [one for one, _ in executions() if one != name]
+    call("cancel", "--run", "twice", "--reason", "a test")
+    arn = machine.replace(":stateMachine:", ":execution:")
+    at_its_end(states, f"{arn}:{name}")
+    expect("executions", executions(), sorted([(name, "ABORTED"), (other, "RUNNING")]))
+    status = call("status", "--run", "twice")
+    expect("overview", [line.split(":")[0].split(";")[0] for line in status["overview"]], [f"{name} ABORTED"])
+    # Its name is taken for good.
+    resumed = call("launch", "--run", "twice")
+    expect("resumed", (resumed["at_work"], resumed["driver"]), (8, f"{name[:-1]}1"))
+    for run_name in ["twice", "rounds-by-hand"]:
+        call("cancel", "--run", run_name, "--reason", "the end")
+    ends = [at_its_end(states, f"{arn}:{one}")["status"] for one, _ in executions()]
+    expect("ends", ends, ["ABORTED"] * 3)

@@ -2,6 +2,7 @@
 
 mod examples {
     mod answers;
+    mod jackknife;
     mod pins;
 
     use croupier_tests::program::Program;

@@ -6,6 +6,7 @@ mod batch;
 mod kubernetes;
 mod local;
 mod slurm;
+mod step_functions;
 
 use std::ffi::OsStr;
 
@@ -20,6 +21,7 @@ pub(crate) use batch::BatchFlags;
 pub(crate) use kubernetes::{KubernetesFlags, print as print_manifests};
 pub(crate) use local::LocalFlags;
 pub(crate) use slurm::SlurmFlags;
+pub(crate) use step_functions::StepFunctionsFlags;
 
 /// An engine's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -30,6 +32,8 @@ pub(crate) enum EngineName {
     AwsBatch,
     /// Jobs of AWS Batch, one for each shard
     AwsBatchEach,
+    /// Jobs of AWS Batch that a state machine starts
+    StepFunctions,
     /// Job arrays of Slurm
     Slurm,
     /// Manifests of Indexed Jobs, for somebody to apply
@@ -43,6 +47,7 @@ impl EngineName {
             Self::Local => "local",
             Self::AwsBatch => "aws-batch",
             Self::AwsBatchEach => "aws-batch-each",
+            Self::StepFunctions => "step-functions",
             Self::Slurm => "slurm",
             Self::Kubernetes => "kubernetes",
         }
@@ -61,6 +66,8 @@ pub(crate) struct EngineFlags {
     #[command(flatten)]
     pub(crate) batch: BatchFlags,
     #[command(flatten)]
+    pub(crate) step_functions: StepFunctionsFlags,
+    #[command(flatten)]
     pub(crate) slurm: SlurmFlags,
     #[command(flatten)]
     pub(crate) kubernetes: KubernetesFlags,
@@ -75,7 +82,9 @@ impl EngineFlags {
     pub(crate) fn threads(&self) -> Option<u64> {
         match self.name() {
             EngineName::Local => None,
-            EngineName::AwsBatch | EngineName::AwsBatchEach => self.batch.threads(),
+            EngineName::AwsBatch | EngineName::AwsBatchEach | EngineName::StepFunctions => {
+                self.batch.threads()
+            }
             EngineName::Slurm => Some(self.slurm.cpus_per_task.into()),
             EngineName::Kubernetes => self.kubernetes.threads(),
         }
@@ -91,6 +100,9 @@ impl EngineFlags {
             EngineName::Local => Ok(Box::new(local::open(&self.local, run, call))),
             EngineName::AwsBatch => batch::open(&self.batch, run, call, false).await,
             EngineName::AwsBatchEach => batch::open(&self.batch, run, call, true).await,
+            EngineName::StepFunctions => {
+                step_functions::open(&self.step_functions, &self.batch, run, call).await
+            }
             EngineName::Slurm => Ok(Box::new(slurm::open(&self.slurm, run, call))),
             EngineName::Kubernetes => Err(CliError::Usage(
                 "--on kubernetes only goes with `launch`, which prints what you apply; the rest is kubectl's, and `status`, `wait`, `reduce` and `cancel` work without --on".to_owned(),

@@ -2,10 +2,16 @@
 
 #[cfg(feature = "aws")]
 mod aws_batch;
+#[cfg(feature = "aws")]
+mod failure;
 pub mod kubernetes;
 mod local;
+#[cfg(feature = "aws")]
+mod pace;
 mod part;
 mod slurm;
+#[cfg(feature = "aws")]
+mod step_functions;
 
 use std::collections::BTreeSet;
 use std::fmt::Debug;
@@ -18,6 +24,8 @@ pub use aws_batch::{AwsBatch, BatchOptions, Dealing, OverrideKind};
 pub use local::Local;
 pub use part::{NoPart, Part, parts};
 pub use slurm::{NoWalltime, Slurm, SlurmOptions, Walltime};
+#[cfg(feature = "aws")]
+pub use step_functions::{StepFunctions, StepFunctionsOptions};
 
 /// Starts shards of one run somewhere, and knows which of them are still at work.
 ///
@@ -71,6 +79,15 @@ pub trait Engine: Send + Debug {
     ///
     /// Where that can't be found out.
     async fn reasons(&mut self) -> Result<Vec<Reason>, EngineError> {
+        Ok(Vec::new())
+    }
+
+    /// What the scheduler says of the run beside its shards, a line each.
+    ///
+    /// # Errors
+    ///
+    /// Where that can't be found out.
+    async fn overview(&mut self) -> Result<Vec<String>, EngineError> {
         Ok(Vec::new())
     }
 }

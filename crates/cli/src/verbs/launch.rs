@@ -62,6 +62,9 @@ pub(crate) async fn launch(
         .await?;
         return Ok(Exit::Done);
     }
+    if flags.engine.name() == EngineName::StepFunctions && !flags.no_driver {
+        flags.engine.step_functions.check_last_job(&run).await?;
+    }
     let mut engine = flags.engine.open(&run, call).await?;
     let driver_arguments = driver_arguments(&run, matches);
     if engine.needs_driver() && flags.no_driver {

@@ -39,6 +39,14 @@ struct StatusReport {
     tracked: Option<BTreeMap<String, usize>>,
     /// What the scheduler says of shards that ended badly; null where no engine was named.
     reasons: Option<Vec<ReasonReport>>,
+    /// What it says beside them, a line each; null likewise.
+    overview: Option<Vec<String>>,
+}
+
+/// What a scheduler says.
+struct Said {
+    reasons: Vec<ReasonReport>,
+    overview: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -64,7 +72,7 @@ pub(crate) async fn status(flags: &StatusVerb) -> Result<Exit, CliError> {
     let mut found = run_uri::find(&flags.run).await?;
     loop {
         let survey = found.survey().await?;
-        let reasons = reasons(flags, &found).await?;
+        let said = said(flags, &found).await?;
         let (what, tracked) = match &mut found {
             Found::Run(run) => (What::of(run), tracked(flags, run).await?),
             Found::Cases(_) if flags.tracker.tracker.is_some() => {
@@ -74,7 +82,7 @@ pub(crate) async fn status(flags: &StatusVerb) -> Result<Exit, CliError> {
             }
             Found::Cases(cases) => (What::of_cases(cases, &survey).await?, None),
         };
-        let report = report(what, &survey, tracked, reasons);
+        let report = report(what, &survey, tracked, said);
         show::print(flags.show.json, &report, text)?;
         let goes_on = !survey.is_done()
             && survey.count(Standing::Running) + survey.count(Standing::Waiting) > 0;
@@ -86,11 +94,12 @@ pub(crate) async fn status(flags: &StatusVerb) -> Result<Exit, CliError> {
 }
 
 /// What the engine says, where one is named.
-async fn reasons(flags: &StatusVerb, run: &Found) -> Result<Option<Vec<ReasonReport>>, CliError> {
+async fn said(flags: &StatusVerb, run: &Found) -> Result<Option<Said>, CliError> {
     if flags.engine.on.is_none() {
         return Ok(None);
     }
-    let reasons = flags.engine.of(run).await?.reasons().await?;
+    let mut engine = flags.engine.of(run).await?;
+    let reasons = engine.reasons().await?;
     let report = |reason: Reason| ReasonReport {
         shard: reason.shard,
         job: reason.job,
@@ -98,7 +107,10 @@ async fn reasons(flags: &StatusVerb, run: &Found) -> Result<Option<Vec<ReasonRep
         reason: reason.reason,
         logs: reason.logs,
     };
-    Ok(Some(reasons.into_iter().map(report).collect()))
+    Ok(Some(Said {
+        reasons: reasons.into_iter().map(report).collect(),
+        overview: engine.overview().await?,
+    }))
 }
 
 /// What the tracker says, where one is asked for.
@@ -191,8 +203,9 @@ fn report(
     what: What,
     survey: &Survey,
     tracked: Option<BTreeMap<String, usize>>,
-    reasons: Option<Vec<ReasonReport>>,
+    said: Option<Said>,
 ) -> StatusReport {
+    let (reasons, overview) = said.map(|said| (said.reasons, said.overview)).unzip();
     let is_without = |with_blocks: bool| {
         let shards = survey.shards.iter().filter(move |shard| {
             shard.standing != Standing::Done && (shard.blocks_done > 0) == with_blocks
@@ -235,6 +248,7 @@ fn report(
         causes: survey.causes(),
         tracked,
         reasons,
+        overview,
     }
 }
 
@@ -299,6 +313,9 @@ fn text(report: &StatusReport) -> String {
             "\nand {} more: --json has them all",
             reasons.len() - MOST_REASONS
         ));
+    }
+    for line in report.overview.iter().flatten() {
+        text.push_str(&format!("\n{line}"));
     }
     if let Some(reason) = &report.stopped {
         text.push_str(&format!("\nstopped {reason}"));

@@ -17,13 +17,11 @@
 //! next may be in neither list of the others. `statusSummary` only says when a listing is worth its call: it lags.
 
 mod definition;
-mod failure;
 mod jobs;
-mod names;
+pub(in crate::engine) mod names;
 mod options;
-mod pace;
 mod reasons;
-mod request;
+pub(in crate::engine) mod request;
 mod service;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -34,12 +32,12 @@ use aws_sdk_batch::types::JobStatus;
 use croupier_run::Found;
 
 use self::definition::Definition;
-use self::failure::CallError;
 use self::jobs::{Job, Jobs};
 use self::names::{Names, What};
-use self::pace::Pace;
 use self::request::Request;
 use self::service::Service;
+use super::failure::CallError;
+use super::pace::{self, Pace};
 use super::{Engine, EngineError, Part, Reason, WorkerCall, parts};
 
 pub use options::{BatchOptions, Dealing, OverrideKind};

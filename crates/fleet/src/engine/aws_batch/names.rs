@@ -31,29 +31,10 @@ impl Names {
         Self::new(run.name(), &run.uri())
     }
 
-    /// The URI's digest tells runs of the same name apart.
     fn new(run: &str, uri: &str) -> Self {
-        let is_taken = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
-        let letters = run.chars();
-        let name: String = letters
-            .map(|letter| if is_taken(letter) { letter } else { '-' })
-            .take(RUN_LETTERS)
-            .collect();
-        let name = name.trim_start_matches(['-', '_']);
-        let digest = Digest::of_bytes(uri.as_bytes()).to_string();
-        let digest = &digest[..DIGEST_LETTERS];
-        let prefix = match name {
-            "" => format!("run-{digest}-"),
-            name => format!("{name}-{digest}-"),
-        };
-        // Of what is not ASCII no tag is made.
-        let is_tag = |letter: char| letter.is_ascii_alphanumeric() || " +-=._:/@".contains(letter);
-        let run = run
-            .chars()
-            .map(|letter| if is_tag(letter) { letter } else { '_' });
         Self {
-            prefix,
-            run: run.take(256).collect(),
+            prefix: prefix(run, uri, RUN_LETTERS),
+            run: tag(run),
         }
     }
 
@@ -83,6 +64,33 @@ impl Names {
             part => Some(What::Shards(part.parse().ok()?, number)),
         }
     }
+}
+
+/// What every name begins with; of the run's own at most so many letters. The URI's digest tells runs of the same name
+/// apart.
+pub(in crate::engine) fn prefix(run: &str, uri: &str, letters: usize) -> String {
+    let is_taken = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
+    let name: String = run
+        .chars()
+        .map(|letter| if is_taken(letter) { letter } else { '-' })
+        .take(letters)
+        .collect();
+    let name = name.trim_start_matches(['-', '_']);
+    let digest = Digest::of_bytes(uri.as_bytes()).to_string();
+    let digest = &digest[..DIGEST_LETTERS];
+    match name {
+        "" => format!("run-{digest}-"),
+        name => format!("{name}-{digest}-"),
+    }
+}
+
+/// What a run is called in tags, which take ASCII alone.
+pub(in crate::engine) fn tag(run: &str) -> String {
+    let is_tag = |letter: char| letter.is_ascii_alphanumeric() || " +-=._:/@".contains(letter);
+    run.chars()
+        .map(|letter| if is_tag(letter) { letter } else { '_' })
+        .take(256)
+        .collect()
 }
 
 #[cfg(test)]

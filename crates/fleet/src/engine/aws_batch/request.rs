@@ -16,7 +16,7 @@ use super::options::OverrideKind;
 use crate::engine::Part;
 
 /// Says whose job it is.
-const TAG: &str = "croupier:run";
+pub(in crate::engine) const TAG: &str = "croupier:run";
 /// The longest that Fargate lets anything run. A driver goes on as long as its run, whatever its definition says.
 const DRIVER_SECONDS: i32 = 14 * 24 * 3600;
 /// A driver that is started again goes on.

@@ -8,11 +8,11 @@ use aws_sdk_batch::config::Config;
 use aws_sdk_batch::config::retry::RetryConfig;
 use aws_sdk_batch::types::{JobDefinition, JobDetail, JobStatus, JobSummary, KeyValuesPair};
 
-use super::failure::{self, CallError};
-use super::pace::Pace;
 use super::request::Request;
 use crate::aws;
 use crate::engine::EngineError;
+use crate::engine::failure::{self, CallError};
+use crate::engine::pace;
 
 /// The service, as its SDK names it; `AWS_ENDPOINT_URL_BATCH` follows from it.
 const SERVICE: &str = "Batch";
@@ -20,8 +20,6 @@ const SERVICE: &str = "Batch";
 pub(super) const MOST_DESCRIBED: usize = 100;
 /// `TerminateJobs` takes so many ids.
 const MOST_TERMINATED: usize = 50;
-/// So often a call that changes nothing is made, beside what the SDK repeats each time.
-const MOST_READS: u32 = 5;
 
 /// AWS Batch in one region.
 #[derive(Clone, Debug)]
@@ -185,23 +183,14 @@ impl Service {
         }
     }
 
-    /// Makes a call that may be repeated until it is answered, with more patience than the SDK has.
+    /// Makes a call that may be repeated.
     async fn persist<T, E, F>(&self, what: &str, call: impl Fn() -> F) -> Result<T, EngineError>
     where
         F: Future<Output = Result<T, aws_sdk_batch::error::SdkError<E>>>,
         E: aws_sdk_batch::error::ProvideErrorMetadata + std::error::Error + 'static,
     {
-        let mut pace = Pace::new(None);
-        for left in (0..MOST_READS).rev() {
-            match call().await.map_err(|error| CallError::of(&error)) {
-                Ok(answer) => return Ok(answer),
-                Err(error) if error.is_passing() && left > 0 => {
-                    pace.rest().await;
-                }
-                Err(error) => return Err(self.failed(what, error)),
-            }
-        }
-        Err(self.failed(what, CallError::Unclear("it was not answered".to_owned())))
+        let answered = pace::persist(call).await;
+        answered.map_err(|error| self.failed(what, error))
     }
 }
 

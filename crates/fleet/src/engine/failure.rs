@@ -81,7 +81,7 @@ impl CallError {
     pub(super) fn into_reason(self) -> String {
         match self {
             Self::Throttled(reason) => {
-                format!("{reason}: the account's calls of AWS Batch are too many, try again later")
+                format!("{reason}: the account makes too many such calls, try again later")
             }
             Self::Unclear(reason) | Self::Denied(reason) | Self::Refused(reason) => reason,
         }

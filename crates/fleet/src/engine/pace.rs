@@ -1,8 +1,14 @@
-//! How fast jobs are submitted, and how long to rest where that was too fast.
+//! How fast AWS is called, and how long to rest where that was too fast.
 
+use std::error::Error as StdError;
+use std::future::Future;
 use std::time::Duration;
 
+use aws_sdk_batch::config::http::HttpResponse;
+use aws_sdk_batch::error::{ProvideErrorMetadata, SdkError};
 use tokio::time::Instant;
+
+use super::failure::CallError;
 
 /// So often one job is submitted, before that is given up.
 pub(super) const MOST_TRIES: u32 = 12;
@@ -12,6 +18,8 @@ pub(super) const LOOKS: [Duration; 3] = [
     Duration::from_secs(1),
     Duration::from_secs(2),
 ];
+/// So often a call that changes nothing is made, beside what the SDK repeats each time.
+const MOST_READS: u32 = 5;
 const FIRST_REST: Duration = Duration::from_millis(500);
 const LONGEST_REST: Duration = Duration::from_secs(20);
 
@@ -63,6 +71,24 @@ impl Pace {
     pub(super) fn taken(&mut self) {
         self.refused = 0;
     }
+}
+
+/// Makes a call that may be repeated until it is answered, with more patience than the SDK has.
+pub(super) async fn persist<T, E, F>(call: impl Fn() -> F) -> Result<T, CallError>
+where
+    F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+    E: ProvideErrorMetadata + StdError + 'static,
+{
+    let mut pace = Pace::new(None);
+    for _ in 1..MOST_READS {
+        match call().await.map_err(|error| CallError::of(&error)) {
+            Err(error) if error.is_passing() => {
+                pace.rest().await;
+            }
+            answered => return answered,
+        }
+    }
+    call().await.map_err(|error| CallError::of(&error))
 }
 
 /// The most that is rested after so many refusals.
