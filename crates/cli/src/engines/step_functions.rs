@@ -11,21 +11,18 @@ use crate::engines::BatchFlags;
 #[derive(Args, Clone, Debug)]
 #[group(skip)]
 pub(crate) struct StepFunctionsFlags {
-    /// step-functions: the machine, by its ARN; --job-queue, --job-definition, --vcpus, --memory, --attempt-duration-seconds and --tags are its jobs' [default of these: the machine's]
+    /// step-functions: the machine, by its ARN; --job-queue, --job-definition, --vcpus, --memory, --attempt-duration-seconds and --tags are its jobs', and --driver-job-queue and --driver-job-definition the last job's, which for rounds and --until must be a driver's [default of these: the machine's]
     #[arg(long, value_name = "ARN", value_parser = machine, help_heading = "Engine")]
     pub(crate) state_machine_arn: Option<String>,
     /// step-functions: how many shards at once, of a machine that starts a job for each; 0 is as many as there may be [default: the machine's]
     #[arg(long, value_name = "N", help_heading = "Engine")]
     pub(crate) max_concurrency: Option<u32>,
-    /// step-functions: the last job's definition, which for rounds and --until must be a driver's; its queue is --driver-job-queue [default: the machine's, which reduces]
-    #[arg(long, value_name = "DEFINITION", help_heading = "Engine")]
-    pub(crate) driver_job_definition: Option<String>,
 }
 
 impl StepFunctionsFlags {
     /// Refuses to leave a run to a machine whose last job can't do what the run was planned for.
-    pub(crate) async fn check_last_job(&self, run: &Found) -> Result<(), CliError> {
-        if self.driver_job_definition.is_some() || !needs_driver(run).await? {
+    pub(crate) async fn check_last_job(batch: &BatchFlags, run: &Found) -> Result<(), CliError> {
+        if batch.driver_job_definition.is_some() || !needs_driver(run).await? {
             return Ok(());
         }
         Err(CliError::Usage(
@@ -55,7 +52,7 @@ pub(crate) async fn open(
     })?;
     // What only looks at executions has no call.
     let starts = !call.arguments.is_empty();
-    let has_driver = starts && flags.driver_job_definition.is_some() && needs_driver(run).await?;
+    let has_driver = starts && batch.driver_job_definition.is_some() && needs_driver(run).await?;
     let finish_command = match has_driver {
         true => Some(driver(batch, run, &call)?),
         false => None,
@@ -72,7 +69,7 @@ pub(crate) async fn open(
         tags: batch.tags,
         finish_command,
         finish_queue: batch.driver_job_queue,
-        finish_definition: flags.driver_job_definition.clone(),
+        finish_definition: batch.driver_job_definition,
     };
     Ok(Box::new(StepFunctions::open(run, call, options).await?))
 }
@@ -121,7 +118,7 @@ fn driver(batch: &BatchFlags, run: &Found, call: &WorkerCall) -> Result<Vec<Stri
     );
     say("vcpus", batch.vcpus.map(|vcpus| vcpus.to_string()));
     say("memory", batch.memory.map(|mib| mib.to_string()));
-    say("attempts", Some(batch.attempts.to_string()));
+    say("job-attempts", Some(batch.job_attempts.to_string()));
     let seconds = batch.attempt_duration_seconds;
     say(
         "attempt-duration-seconds",

@@ -4,7 +4,9 @@ use clap::ArgMatches;
 use croupier_run::{Found, Standing};
 use serde::Serialize;
 
-use crate::engines::{EngineName, driver_arguments, print_manifests, worker_call};
+use crate::engines::{
+    EngineName, StepFunctionsFlags, driver_arguments, print_manifests, worker_call,
+};
 use crate::exit::Exit;
 use crate::flags::LaunchVerb;
 use crate::kind::Kind;
@@ -63,7 +65,7 @@ pub(crate) async fn launch(
         return Ok(Exit::Done);
     }
     if flags.engine.name() == EngineName::StepFunctions && !flags.no_driver {
-        flags.engine.step_functions.check_last_job(&run).await?;
+        StepFunctionsFlags::check_last_job(&flags.engine.batch, &run).await?;
     }
     let mut engine = flags.engine.open(&run, call).await?;
     let driver_arguments = driver_arguments(&run, matches);
