@@ -84,7 +84,7 @@ struct Visit {
     hopeless: bool,
     /// Return only once this file is there
     #[arg(long)]
-    until: Option<PathBuf>,
+    wait_for: Option<PathBuf>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -115,7 +115,7 @@ impl Task for Visit {
             .append(true)
             .open(&self.book)?;
         writeln!(book, "{}", self.words)?;
-        if let Some(file) = self.until.as_deref() {
+        if let Some(file) = self.wait_for.as_deref() {
             wait_for(file).await;
         }
         Ok(Visited {

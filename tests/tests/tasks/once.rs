@@ -29,7 +29,7 @@ fn what_is_done_is_not_done_again() {
 fn of_two_at_once_the_first_counts_and_the_other_raises_no_alarm() {
     let here = fresh();
     let program = several(here.path());
-    let plan = "visit plan --book book --until go --name v";
+    let plan = "visit plan --book book --wait-for go --name v";
     program.call(plan).exits(0);
     let book = here.path().join("book");
     let mut workers = Vec::new();

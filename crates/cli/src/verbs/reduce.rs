@@ -165,7 +165,11 @@ impl Reduced {
             }
         };
         show::warn(warnings);
-        if exit == Exit::NotAccepted && !self.at_most_once {
+        // More rounds make nothing more precise.
+        let is_refused = self
+            .of_run()
+            .is_none_or(|summary| summary.verdict == Verdict::Refused);
+        if exit == Exit::NotAccepted && is_refused && !self.at_most_once {
             eprintln!(
                 "to run what is missing again:\n  {} retry --run {run}",
                 environment::program(),
