@@ -62,7 +62,7 @@ def check_readme_bucket(folder, aws, digest):
 def check_profile():
     """The profile to paste is the workspace's own, but for packages that a kernel's crate has not: Cargo would warn."""
     ours = tomllib.loads((ROOT / "Cargo.toml").read_text())["profile"]
-    for ours_alone in ["croupier-tests", "aws-sdk-dynamodb"]:
+    for ours_alone in ["croupier-tests", "aws-sdk-batch", "aws-sdk-dynamodb", "aws-sdk-sfn", "k8s-openapi"]:
         del ours["release"]["package"][ours_alone]
     pasted = tomllib.loads(block("README.md", "toml", "[profile.release"))["profile"]
     expect("README.md: profile", pasted, ours)

@@ -21,7 +21,7 @@ from programs import DEADLINE_SECONDS, EXAMPLES, ROOT, Failed, expect, report
 
 DOCKERFILE = ROOT / "deploy/Dockerfile"
 IMAGE = "localhost/croupier-test"
-STORE = "s3://my-bucket/runs"
+STORE = "s3://my-bucket/image"
 SAMPLES = ["--samples", "4e7", "--seed", "7", "--block", "65536"]
 # More than any machine does while a test looks on.
 ENDLESS = ["--samples", "2e12", "--seed", "7"]
@@ -69,7 +69,7 @@ def check_image(folder, endpoint, podman):
     podman.run("plan", *ENDLESS, "--shards", "2", "--store", STORE, "--name", "long")
 
     def partials(shard):
-        listed = client.list_objects_v2(Bucket="my-bucket", Prefix=f"runs/long/partials/0000{shard}-")
+        listed = client.list_objects_v2(Bucket="my-bucket", Prefix=f"image/long/partials/0000{shard}-")
         return listed["KeyCount"]
 
     def at_work(shard):
