@@ -10,15 +10,15 @@ use croupier_run::{
 };
 use croupier_store::Options;
 use serde_json::{Map, Value};
+use source::Source;
 
-use crate::flags::{PlanFlags, ShardVerb, StoreFlags};
+use crate::flags::{PlanFlags, StoreFlags};
 use crate::kind::{Instance, Kind};
 use crate::parameters::{JsonFlags, JsonText, ParametersError, parse_file};
 use crate::setup::{Loaded, default_name, flags_for, load, plan_of, unique};
 use crate::until::UntilFlags;
+use crate::verbs::ShardVerb;
 use crate::{CliError, environment, run_uri};
-
-use source::Source;
 pub(crate) use source::{lines, numbered};
 
 /// Where the cases are that a call plans; none where it plans one run. A `shard` takes `--kwargs` for a folder of cases,

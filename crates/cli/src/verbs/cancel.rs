@@ -1,10 +1,27 @@
 //! `cancel`: stops a run for all its workers, at their next checkpoint.
 
+use clap::Args;
 use serde::Serialize;
 
+use crate::engines::EngineFlags;
 use crate::exit::Exit;
-use crate::flags::CancelVerb;
+use crate::flags::{RunFlags, ShowFlags};
 use crate::{CliError, run_uri, show};
+
+// What `cancel` is asked.
+#[derive(Args, Clone, Debug)]
+#[group(skip)]
+pub(crate) struct CancelVerb {
+    #[command(flatten)]
+    run: RunFlags,
+    #[command(flatten)]
+    engine: EngineFlags,
+    /// Why, for whoever meets it
+    #[arg(long, default_value = "cancelled")]
+    reason: String,
+    #[command(flatten)]
+    show: ShowFlags,
+}
 
 #[derive(Serialize)]
 struct Cancelled {

@@ -1,11 +1,25 @@
 //! `logs`: what is known of every start of one shard, and the last that it said.
 
+use clap::Args;
 use croupier_run::{Attempt, AttemptState, Found};
 use serde::Serialize;
 
 use crate::exit::Exit;
-use crate::flags::LogsVerb;
+use crate::flags::{RunFlags, ShowFlags};
 use crate::{CliError, run_uri, show};
+
+// What `logs` is asked.
+#[derive(Args, Clone, Debug)]
+#[group(skip)]
+pub(crate) struct LogsVerb {
+    /// The shard
+    #[arg(value_name = "SHARD")]
+    shard: u32,
+    #[command(flatten)]
+    run: RunFlags,
+    #[command(flatten)]
+    show: ShowFlags,
+}
 
 #[derive(Serialize)]
 struct Logs {

@@ -3,15 +3,34 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use clap::Args;
 use croupier_fleet::engine::Reason;
 use croupier_fleet::tracker::State;
 use croupier_run::{Cause, Found, ShardSurvey, Standing, StoredCases, StoredRun, Survey};
 use serde::Serialize;
 
+use crate::engines::EngineFlags;
 use crate::exit::Exit;
-use crate::flags::StatusVerb;
+use crate::flags::{RunFlags, ShowFlags, TrackerFlags};
 use crate::number::format_count;
 use crate::{CliError, run_uri, show, tracking};
+
+// What `status` is asked.
+#[derive(Args, Clone, Debug)]
+#[group(skip)]
+pub(crate) struct StatusVerb {
+    #[command(flatten)]
+    run: RunFlags,
+    /// Show it again and again until the run is done or stands still
+    #[arg(long, conflicts_with = "json")]
+    watch: bool,
+    #[command(flatten)]
+    engine: EngineFlags,
+    #[command(flatten)]
+    tracker: TrackerFlags,
+    #[command(flatten)]
+    show: ShowFlags,
+}
 
 #[derive(Serialize)]
 struct StatusReport {

@@ -1,12 +1,28 @@
 //! `wait`: blocks until a run is done or stands still, and ends as its result does.
 
+use std::time::Duration;
+
+use clap::Args;
 use croupier_run::{ReduceOptions, Standing};
 
 use crate::exit::Exit;
-use crate::flags::WaitVerb;
+use crate::flags::{RunFlags, ShowFlags, duration};
 use crate::kind::Kind;
 use crate::verbs::reduce::{check_found, reduced};
 use crate::{CliError, run_uri};
+
+// What `wait` is asked.
+#[derive(Args, Clone, Debug)]
+#[group(skip)]
+pub(crate) struct WaitVerb {
+    #[command(flatten)]
+    run: RunFlags,
+    /// How often to look
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration)]
+    every: Duration,
+    #[command(flatten)]
+    show: ShowFlags,
+}
 
 /// A run stands still when nothing is at work or still to start in so many looks one after the other: between two
 /// rounds of a driver nothing is, for a moment.
