@@ -123,7 +123,7 @@ pub(crate) fn command(call: &Call<'_>) -> Command {
     ];
     let verbs = verbs.into_iter().map(|(verb, about)| {
         // The groups of flags bring no help of their own, but a kernel's documentation comes with it.
-        let verb = verb.about(about).long_about(None);
+        let verb = verb.arg(target::argument()).about(about).long_about(None);
         if kind.is_task() {
             without_samples(verb)
         } else {

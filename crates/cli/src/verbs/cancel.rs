@@ -33,8 +33,8 @@ struct Cancelled {
 pub(crate) async fn cancel(flags: &CancelVerb) -> Result<Exit, CliError> {
     let run = run_uri::find(&flags.run).await?;
     let order = run.stop(None, flags.reason.clone()).await?;
-    if flags.engine.on.is_some() {
-        flags.engine.of(&run).await?.cancel().await?;
+    if let Some(mut engine) = flags.engine.asked(&run).await? {
+        engine.cancel().await?;
     }
     let report = Cancelled {
         run: run.uri(),

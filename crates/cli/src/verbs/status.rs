@@ -56,7 +56,7 @@ struct StatusReport {
     causes: Vec<Cause>,
     /// What the tracker says: a state, with the class of a failure, and how many shards; null where none was asked.
     tracked: Option<BTreeMap<String, usize>>,
-    /// What the scheduler says of shards that ended badly; null where no engine was named.
+    /// What the scheduler says of shards that ended badly; null where no engine was named that can be asked.
     reasons: Option<Vec<ReasonReport>>,
     /// What it says beside them, a line each; null likewise.
     overview: Option<Vec<String>>,
@@ -112,12 +112,11 @@ pub(crate) async fn status(flags: &StatusVerb) -> Result<Exit, CliError> {
     }
 }
 
-/// What the engine says, where one is named.
+/// What the engine says, where one is named that can be asked.
 async fn said(flags: &StatusVerb, run: &Found) -> Result<Option<Said>, CliError> {
-    if flags.engine.on.is_none() {
+    let Some(mut engine) = flags.engine.asked(run).await? else {
         return Ok(None);
-    }
-    let mut engine = flags.engine.of(run).await?;
+    };
     let reasons = engine.reasons().await?;
     let report = |reason: Reason| ReasonReport {
         shard: reason.shard,
