@@ -271,6 +271,8 @@ pub(crate) struct LogsVerb {
     #[command(flatten)]
     pub(crate) run: RunFlags,
     #[command(flatten)]
+    pub(crate) engine: EngineFlags,
+    #[command(flatten)]
     pub(crate) show: ShowFlags,
 }
 
@@ -387,6 +389,9 @@ pub(crate) struct WaitVerb {
     /// How often to look
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration)]
     pub(crate) every: Duration,
+    /// How long nothing may be at work before it ends with what there is, although a driver would start more
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub(crate) max_idle: Option<Duration>,
     #[command(flatten)]
     pub(crate) show: ShowFlags,
 }
