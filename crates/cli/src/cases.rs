@@ -13,15 +13,15 @@ use croupier_run::{
 use croupier_store::Options;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde_json::{Map, Value};
+use source::Source;
 
-use crate::flags::{PlanFlags, ShardVerb, StoreFlags};
+use crate::flags::{PlanFlags, StoreFlags};
 use crate::kind::{Instance, Kind};
 use crate::parameters::{JsonFlags, JsonText, ParametersError, parse_file};
 use crate::setup::{Loaded, default_name, flags_for, load, plan_of, unique};
 use crate::until::UntilFlags;
+use crate::verbs::ShardVerb;
 use crate::{CliError, environment, run_uri};
-
-use source::Source;
 pub(crate) use source::{lines, numbered};
 
 /// So many cases are read, planned or uploaded at a time.

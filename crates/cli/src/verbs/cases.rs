@@ -1,17 +1,33 @@
 //! `cases upload`: makes a folder of cases from a file with one in each line.
 
-use clap::Command;
+use clap::{Args, Command};
 use croupier_store::{Placed, Store};
 use futures_util::{StreamExt, stream};
 use serde::Serialize;
 
 use crate::cases::{AT_ONCE, numbered};
 use crate::exit::Exit;
-use crate::flags::UploadVerb;
+use crate::flags::{ShowFlags, StoreFlags};
 use crate::kind::Kind;
 use crate::number::format_count;
 use crate::parameters::{JsonFlags, JsonText, parse_file};
 use crate::{CliError, cases, run_uri, show};
+
+// What `cases upload` is asked.
+#[derive(Args, Clone, Debug)]
+#[group(skip)]
+pub(crate) struct UploadVerb {
+    /// The file, with a JSON object in each line: a path or s3://bucket/key
+    #[arg(value_name = "FILE")]
+    file: String,
+    /// Where to put 0.json, 1.json and so on: a path or s3://bucket/prefix
+    #[arg(value_name = "URI")]
+    uri: String,
+    #[command(flatten)]
+    store: StoreFlags,
+    #[command(flatten)]
+    show: ShowFlags,
+}
 
 #[derive(Serialize)]
 struct Uploaded {

@@ -3,22 +3,47 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use clap::ArgMatches;
+use clap::{ArgMatches, Args};
 use croupier_fleet::driver::{DriveError, Driven, Legacy, Step, drive_on as drive_run};
 use croupier_fleet::engine::Engine;
 use croupier_fleet::tracker;
 use croupier_run::{Found, ReduceOptions, Standing, StoredRun, Survey};
 use futures_util::{StreamExt, stream};
 
-use crate::engines::{driver_arguments, worker_call};
+use crate::engines::{EngineFlags, driver_arguments, worker_call};
 use crate::exit::Exit;
-use crate::flags::{DriveVerb, TrackerFlags};
+use crate::flags::{ClaimFlags, RunFlags, ShowFlags, TrackerFlags, WorkFlags, duration};
 use crate::kind::Kind;
 use crate::until::go_on;
 use crate::verbs::reduce::{Reduced, check_found, reduced};
 use crate::verbs::retry::this_build;
 use crate::worker::told_to_stop;
 use crate::{CliError, run_uri, show, tracking};
+
+// What `drive` is asked.
+#[derive(Args, Clone, Debug)]
+#[group(skip)]
+pub(crate) struct DriveVerb {
+    #[command(flatten)]
+    run: RunFlags,
+    #[command(flatten)]
+    engine: EngineFlags,
+    /// How often to look
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration)]
+    every: Duration,
+    /// Make the tracker's table first, for trying out
+    #[arg(long, requires = "tracker", help_heading = "Tracker")]
+    create_table: bool,
+    #[command(flatten)]
+    claim: ClaimFlags,
+    #[command(flatten)]
+    work: WorkFlags,
+    /// What the driver before this one left; it leaves another, rather than wait for shards
+    #[arg(long, hide = true, value_name = "SHARDS,ROUND")]
+    handed_over: Option<Legacy>,
+    #[command(flatten)]
+    show: ShowFlags,
+}
 
 pub(crate) async fn drive(
     kind: &dyn Kind,

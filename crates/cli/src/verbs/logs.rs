@@ -1,12 +1,29 @@
 //! `logs`: what is known of every start of one shard, the last that it said, and what its scheduler says of it.
 
+use clap::Args;
 use croupier_run::{Attempt, AttemptState, Found};
 use serde::Serialize;
 
+use crate::engines::EngineFlags;
 use crate::exit::Exit;
-use crate::flags::LogsVerb;
+use crate::flags::{RunFlags, ShowFlags};
 use crate::verbs::status::{ReasonReport, reason_text, said};
 use crate::{CliError, run_uri, show};
+
+// What `logs` is asked.
+#[derive(Args, Clone, Debug)]
+#[group(skip)]
+pub(crate) struct LogsVerb {
+    /// The shard
+    #[arg(value_name = "SHARD")]
+    shard: u32,
+    #[command(flatten)]
+    run: RunFlags,
+    #[command(flatten)]
+    engine: EngineFlags,
+    #[command(flatten)]
+    show: ShowFlags,
+}
 
 #[derive(Serialize)]
 struct Logs {

@@ -2,18 +2,38 @@
 
 use std::time::Duration;
 
-use clap::ArgMatches;
+use clap::{ArgMatches, Args};
 use croupier_run::{CaseSource, StoredRun};
 use serde::Serialize;
 
 use crate::cases::CaseReader;
 use crate::exit::Exit;
-use crate::flags::{PlanFlags, PlanVerb, StoreFlags};
+use crate::flags::{ForecastFlags, PlanFlags, ShowFlags, StoreFlags};
 use crate::kind::Kind;
 use crate::number::format_count;
 use crate::pilot::Wanted;
 use crate::setup::{Planned, from_flags};
 use crate::{CliError, cases, pilot, run_uri, show};
+
+// What `plan` is asked.
+#[derive(Args, Clone, Debug)]
+#[group(skip)]
+pub(crate) struct PlanVerb {
+    /// Plan nothing: run a few blocks here, and say how many shards it should be and what they take
+    #[arg(long, help_heading = "Forecast")]
+    pilot: bool,
+    #[command(flatten)]
+    forecast: ForecastFlags,
+    /// How many threads a shard will have, for a forecast [default: those of this machine]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = "Forecast")]
+    threads: Option<u64>,
+    #[command(flatten)]
+    plan: PlanFlags,
+    #[command(flatten)]
+    store: StoreFlags,
+    #[command(flatten)]
+    show: ShowFlags,
+}
 
 /// How often shards publish, where they are not told otherwise.
 const CHECKPOINT: Duration = Duration::from_secs(60);

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use clap::Args;
 use croupier_fleet::engine::Reason;
 use croupier_fleet::tracker::State;
 use croupier_run::{Cause, Found, ShardSurvey, Standing, StoredCases, StoredRun, Survey};
@@ -10,9 +11,26 @@ use serde::Serialize;
 
 use crate::engines::EngineFlags;
 use crate::exit::Exit;
-use crate::flags::StatusVerb;
+use crate::flags::{RunFlags, ShowFlags, TrackerFlags};
 use crate::number::format_count;
 use crate::{CliError, run_uri, show, tracking};
+
+// What `status` is asked.
+#[derive(Args, Clone, Debug)]
+#[group(skip)]
+pub(crate) struct StatusVerb {
+    #[command(flatten)]
+    run: RunFlags,
+    /// Show it again and again until the run is done or stands still
+    #[arg(long, conflicts_with = "json")]
+    watch: bool,
+    #[command(flatten)]
+    engine: EngineFlags,
+    #[command(flatten)]
+    tracker: TrackerFlags,
+    #[command(flatten)]
+    show: ShowFlags,
+}
 
 #[derive(Serialize)]
 struct StatusReport {
@@ -38,7 +56,7 @@ struct StatusReport {
     causes: Vec<Cause>,
     /// What the tracker says: a state, with the class of a failure, and how many shards; null where none was asked.
     tracked: Option<BTreeMap<String, usize>>,
-    /// What the scheduler says of shards that ended badly; null where no engine was named.
+    /// What the scheduler says of shards that ended badly; null where no engine was named that can be asked.
     reasons: Option<Vec<ReasonReport>>,
     /// What it says beside them, a line each; null likewise.
     overview: Option<Vec<String>>,
@@ -94,12 +112,11 @@ pub(crate) async fn status(flags: &StatusVerb) -> Result<Exit, CliError> {
     }
 }
 
-/// What the engine says, where one is named.
+/// What the engine says, where one is named that can be asked.
 pub(super) async fn said(flags: &EngineFlags, run: &Found) -> Result<Option<Said>, CliError> {
-    if flags.on.is_none() {
+    let Some(mut engine) = flags.asked(run).await? else {
         return Ok(None);
-    }
-    let mut engine = flags.of(run).await?;
+    };
     let reasons = engine.reasons().await?;
     let report = |reason: Reason| ReasonReport {
         shard: reason.shard,

@@ -1,17 +1,34 @@
 //! `wait`: blocks until a run is done or nothing more is to come, and ends as its result does.
 
 use std::collections::BTreeSet;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use clap::Args;
 use croupier_fleet::driver::{Driven, Memory, Step, Subject};
 use croupier_run::{Found, ReduceOptions, Standing, Survey};
 
 use crate::exit::Exit;
-use crate::flags::WaitVerb;
+use crate::flags::{RunFlags, ShowFlags, duration};
 use crate::kind::Kind;
 use crate::verbs::reduce::{check_found, reduced};
 use crate::verbs::retry::this_build;
 use crate::{CliError, environment, run_uri};
+
+// What `wait` is asked.
+#[derive(Args, Clone, Debug)]
+#[group(skip)]
+pub(crate) struct WaitVerb {
+    #[command(flatten)]
+    run: RunFlags,
+    /// How often to look
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration)]
+    every: Duration,
+    /// How long nothing may be at work before it ends with what there is, although a driver would start more
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    max_idle: Option<Duration>,
+    #[command(flatten)]
+    show: ShowFlags,
+}
 
 /// Nothing more is to come when so many looks one after the other say so: what was published a moment ago may not be
 /// listed yet.
