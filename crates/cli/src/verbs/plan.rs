@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use clap::{ArgMatches, Args};
 use croupier_run::{CaseSource, StoredRun};
-use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::Serialize;
 
 use crate::cases::CaseReader;
@@ -154,19 +153,13 @@ pub(super) async fn place_cases(
     store: &StoreFlags,
     source: CaseSource,
 ) -> Result<cases::Placed, CliError> {
-    const AT_ONCE: usize = 16;
     let name = cases::name(kind, flags)?;
     let wanted = cases::wanted(kind, matches, flags, source)?;
     let options = run_uri::options(store);
     let reader = CaseReader::new(kind, &wanted, &[], &options).await?;
     reader.check(&options).await?;
     let placed = cases::place(kind, &wanted, &name, store).await?;
-    let cases = &placed.cases;
-    stream::iter(cases.manifest.numbers())
-        .map(|case| reader.place(cases, case))
-        .buffer_unordered(AT_ONCE)
-        .try_for_each(|_| std::future::ready(Ok(())))
-        .await?;
+    reader.place_all(&placed.cases).await?;
     Ok(placed)
 }
 

@@ -143,9 +143,7 @@ async fn run_cases(
         eprintln!("run {} is there already: going on with it", cases.uri());
     }
     if flags.engine.on.is_some() {
-        for case in cases.manifest.numbers() {
-            reader.place(&cases, case).await?;
-        }
+        reader.place_all(&cases).await?;
         return run_on_engine(kind, flags, Found::Cases(Box::new(cases))).await;
     }
     let worker = Worker::new(&flags.work, None)?;

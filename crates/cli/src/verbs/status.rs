@@ -63,14 +63,14 @@ struct StatusReport {
 }
 
 /// What a scheduler says.
-struct Said {
-    reasons: Vec<ReasonReport>,
+pub(super) struct Said {
+    pub(super) reasons: Vec<ReasonReport>,
     overview: Vec<String>,
 }
 
 #[derive(Serialize)]
-struct ReasonReport {
-    shard: u32,
+pub(super) struct ReasonReport {
+    pub(super) shard: u32,
     job: String,
     state: String,
     reason: String,
@@ -91,7 +91,7 @@ pub(crate) async fn status(flags: &StatusVerb) -> Result<Exit, CliError> {
     let mut found = run_uri::find(&flags.run).await?;
     loop {
         let survey = found.survey().await?;
-        let said = said(flags, &found).await?;
+        let said = said(&flags.engine, &found).await?;
         let (what, tracked) = match &mut found {
             Found::Run(run) => (What::of(run), tracked(flags, run).await?),
             Found::Cases(_) if flags.tracker.tracker.is_some() => {
@@ -113,8 +113,8 @@ pub(crate) async fn status(flags: &StatusVerb) -> Result<Exit, CliError> {
 }
 
 /// What the engine says, where one is named that can be asked.
-async fn said(flags: &StatusVerb, run: &Found) -> Result<Option<Said>, CliError> {
-    let Some(mut engine) = flags.engine.asked(run).await? else {
+pub(super) async fn said(flags: &EngineFlags, run: &Found) -> Result<Option<Said>, CliError> {
+    let Some(mut engine) = flags.asked(run).await? else {
         return Ok(None);
     };
     let reasons = engine.reasons().await?;
@@ -318,13 +318,7 @@ fn text(report: &StatusReport) -> String {
     }
     let reasons = report.reasons.as_deref().unwrap_or_default();
     for reason in reasons.iter().take(MOST_REASONS) {
-        text.push_str(&format!(
-            "\nshard {} ({}) {}: {}",
-            reason.shard, reason.job, reason.state, reason.reason
-        ));
-        if let Some(logs) = &reason.logs {
-            text.push_str(&format!("\n        {logs}"));
-        }
+        text.push_str(&format!("\n{}", reason_text(reason)));
     }
     if reasons.len() > MOST_REASONS {
         text.push_str(&format!(
@@ -337,6 +331,17 @@ fn text(report: &StatusReport) -> String {
     }
     if let Some(reason) = &report.stopped {
         text.push_str(&format!("\nstopped {reason}"));
+    }
+    text
+}
+
+pub(super) fn reason_text(reason: &ReasonReport) -> String {
+    let mut text = format!(
+        "shard {} ({}) {}: {}",
+        reason.shard, reason.job, reason.state, reason.reason
+    );
+    if let Some(logs) = &reason.logs {
+        text.push_str(&format!("\n        {logs}"));
     }
     text
 }
