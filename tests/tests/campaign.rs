@@ -2,8 +2,10 @@
 //! moment, for as long as one likes. It must come out as if nothing had happened.
 //!
 //! The tests in `crash` name the point at which something breaks; this one looks for what nobody thought of. Its draws
-//! come from one seed, so a failure's seed repeats the kind of weather, though not the order in which processes meet
-//! it. `CROUPIER_CAMPAIGN_SECONDS` makes it longer, `CROUPIER_CAMPAIGN_SEED` makes it another one.
+//! come from one seed, but how many are made depends on the clock, and who meets them on the machine. So a failure's
+//! seed repeats the kind of weather, and need not repeat the failure: the shapes of faults, and how often each strikes,
+//! are the same, and the order of events is not. `CROUPIER_CAMPAIGN_SECONDS` makes it longer, `CROUPIER_CAMPAIGN_SEED`
+//! makes it another one.
 
 mod campaign {
     mod crew;
@@ -31,13 +33,16 @@ mod campaign {
     /// How often calls look at the clock, and when they give up.
     const PACE: &str = "--threads 1 --checkpoint 300ms --store-timeout 5s --no-progress";
 
-    /// Says what to repeat, where it fails.
+    /// Says what weather it was, where it fails.
     struct Seed(u64);
 
     impl Drop for Seed {
         fn drop(&mut self) {
             if std::thread::panicking() {
-                eprintln!("repeat it with CROUPIER_CAMPAIGN_SEED={}", self.0);
+                eprintln!(
+                    "the same kind of weather, though not the same events, comes with CROUPIER_CAMPAIGN_SEED={}",
+                    self.0
+                );
             }
         }
     }

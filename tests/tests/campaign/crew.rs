@@ -1,4 +1,5 @@
-//! Workers that are started again and again, and what strikes them down.
+//! Workers that are started again and again, and what strikes them down. When that happens goes by the clock, since
+//! processes do: one seed gives one sequence of draws, and not one sequence of events.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};

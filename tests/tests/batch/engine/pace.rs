@@ -1,7 +1,8 @@
 //! How many calls runs of many shards take, and how fast they follow one another.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use croupier_fleet::engine::{Dealing, Engine};
 use croupier_tests::batch::{Fate, Fault, Settings, Status};
@@ -24,7 +25,7 @@ async fn ten_thousand_shards_are_one_array_and_few_calls() {
     )
     .await;
     bench.server.set_fate(|_| Fate::Hold);
-    let began = std::time::Instant::now();
+    let began = Instant::now();
     let mut engine = bench.arrays();
     engine.start(&all(0..SHARDS), None).await.unwrap();
     assert_eq!(bench.submitted().len(), 1);
@@ -87,7 +88,12 @@ async fn jobs_of_their_own_are_paced_and_gone_on_with_after_a_submitter_that_die
     let dies = Arc::new(Notify::new());
     let dying = Arc::clone(&dies);
     // The submitter is gone before it hears that its 120th job was taken.
+    let arrivals = Arc::new(Mutex::new(Vec::new()));
+    let arriving = Arc::clone(&arrivals);
     bench.server.set_fault(move |call| {
+        if call.operation == "SubmitJob" {
+            arriving.lock().unwrap().push(Instant::now());
+        }
         if call.operation == "SubmitJob" && call.nth == 119 {
             dying.notify_one();
             return Fault::DoneThenLost;
@@ -116,6 +122,13 @@ async fn jobs_of_their_own_are_paced_and_gone_on_with_after_a_submitter_that_die
     assert_eq!(second.at_work().await.unwrap().len(), 250);
     // Nothing was refused for being too much, so nothing was submitted twice.
     assert_eq!(bench.submitted().len(), 250);
+    // However fast the machine is: 40 a second were promised, and 50 are allowed.
+    let arrivals = arrivals.lock().unwrap();
+    for submitter in [&arrivals[..120], &arrivals[120..]] {
+        let took = *submitter.last().unwrap() - submitter[0];
+        let least = Duration::from_secs(1) / 50 * (submitter.len() - 1) as u32;
+        assert!(took > least, "{} in {took:?}", submitter.len());
+    }
 }
 
 #[tokio::test]
