@@ -90,6 +90,32 @@ impl EngineFlags {
         }
     }
 
+    /// Checks what can be told before there is a run.
+    pub(crate) fn check(&self) -> Result<(), CliError> {
+        let batch = &self.batch;
+        let needed = match self.name() {
+            EngineName::Local | EngineName::Slurm => Vec::new(),
+            EngineName::AwsBatch | EngineName::AwsBatchEach => vec![
+                ("job-definition", batch.job_definition.is_some()),
+                ("job-queue", batch.job_queue.is_some()),
+            ],
+            EngineName::StepFunctions => vec![(
+                "state-machine-arn",
+                self.step_functions.state_machine_arn.is_some(),
+            )],
+            EngineName::Kubernetes => {
+                vec![("container-image", self.kubernetes.container_image.is_some())]
+            }
+        };
+        match needed.iter().find(|(_, is_there)| !is_there) {
+            None => Ok(()),
+            Some((flag, _)) => Err(CliError::Usage(format!(
+                "--on {} needs --{flag}",
+                self.name().name()
+            ))),
+        }
+    }
+
     /// The engine for `run`, whose workers are called by `call`.
     pub(crate) async fn open(
         &self,

@@ -53,7 +53,7 @@ mod worker;
 pub use attempt::{Attempt, AttemptState, Death, Scheduler};
 pub use cases::{
     CaseRange, CaseReport, CaseSource, CasesManifest, CasesReport, CasesWanted, CommonFlags,
-    StoredCases,
+    FailedCase, StoredCases,
 };
 pub use clean::clean;
 pub use content::{Digest, content_digest};
