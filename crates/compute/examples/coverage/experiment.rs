@@ -16,7 +16,6 @@ const LEVEL: f64 = 0.95;
 
 /// How much further a run goes that is looked at again and again.
 const FURTHEST: u64 = 100;
-const MOST_LOOKED_AT: u64 = 1 << 17;
 
 /// What a run estimates.
 pub(crate) trait Output {
@@ -253,7 +252,7 @@ pub(crate) fn stopped<O: Output>(
 /// first after `first` samples, each further one after a tenth more, up to a hundred times the first. Whoever stops at
 /// a look of their choice can do no worse. None where that is too far to go.
 pub(crate) fn always<O: Output>(first: u64, replications: u64) -> Option<[f64; 2]> {
-    if FURTHEST * first > MOST_LOOKED_AT {
+    if FURTHEST * first > 2 * O::MOST_SAMPLES {
         return None;
     }
     let covered: Vec<[bool; 2]> = (0..replications)
@@ -352,10 +351,11 @@ impl<O: Output> Replication<O> {
         by_tally.or(O::BOUNDS.map(Support::Between))
     }
 
-    /// Whether too few samples for so skewed ones are warned of.
+    /// Whether samples are said to be too few for ones so skewed, or to be all alike.
     fn warns_of_skewness(&self) -> bool {
         let notes = self.estimates.notes();
-        notes.iter().any(|note| note.contains("skewness of"))
+        let says = |note: &String| note.contains("skewness of") || note.contains("the same value");
+        notes.iter().any(says)
     }
 }
 

@@ -15,7 +15,7 @@ use experiment::{
 };
 
 /// How many samples a run has at its first look.
-const FIRST_LOOKS: [u64; 5] = [16, 64, 256, 1024, 4096];
+const FIRST_LOOKS: [u64; 6] = [16, 64, 256, 1024, 4096, 16_384];
 
 macro_rules! of_all_outputs {
     ($print:ident($replications:ident)) => {

@@ -13,6 +13,9 @@ const SHARE_OF_KURTOSIS: f64 = 0.25;
 /// P. Hall, "The Bootstrap and Edgeworth Expansion" (1992), section 2.6, has its error as 0.25 skewness^2 / n and less.
 /// Measured in `docs/PRECISION.md`.
 const SAMPLES_A_SQUARED_SKEWNESS: f64 = 50.0;
+/// Where a few values carry a skewness, it is known badly, and more often too small than too large: so many errors are
+/// added to it.
+const ERRORS_OF_SKEWNESS: f64 = 2.0;
 
 impl Moments {
     /// Of a closed tally.
@@ -44,15 +47,15 @@ impl Moments {
 
     /// Says where the mean's interval rests on too few samples for ones so skewed. Fewer than 256 are too few for any.
     fn note_skewness(&self, estimates: &mut Estimates) {
-        let Some(shape) = self.shape().filter(|_| self.count >= ENOUGH_SAMPLES) else {
+        let shape = self.shape().filter(|_| self.count >= ENOUGH_SAMPLES);
+        let Some([skewness, error]) = shape.and_then(|shape| shape.skewness_with_error()) else {
             return;
         };
-        let skewness = shape.powers[3];
-        let needed = SAMPLES_A_SQUARED_SKEWNESS * skewness * skewness;
+        let largest = skewness.abs() + ERRORS_OF_SKEWNESS * error;
+        let needed = SAMPLES_A_SQUARED_SKEWNESS * largest * largest;
         if (self.count as f64) < needed {
             estimates.note(&format!(
-                "has {} samples with a skewness of {skewness:.1}: below about {needed:.0} its interval may be too short, and a skewness seen in too few samples is itself too small; draw more --samples",
-                self.count
+                "has a skewness of {skewness:.1}, give or take {error:.1}: with fewer than about {needed:.0} samples its interval may be too short, and its value off towards where most samples are; draw more --samples"
             ));
         }
     }
