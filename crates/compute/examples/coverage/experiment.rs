@@ -150,7 +150,7 @@ output!(
     Moments,
     Lognormal::TRUTH,
     Lognormal::VARIATION,
-    1 << 18,
+    1 << 20,
     |rng| exp(2.0 * normal(rng))
 );
 
