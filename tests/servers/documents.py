@@ -37,13 +37,15 @@ def check_streams():
 
 
 def check_readme(folder):
-    """The README's array in a directory, its digest, and its lines of Python."""
+    """The README's array in a directory, its digest, the run until it is precise, and the lines of Python."""
     readme = (ROOT / "README.md").read_text()
     [digest] = set(re.findall(r"`([0-9a-f]{64})`", readme))
     said = shell(folder, {}, block("README.md", "sh", "for i in", "reduce --run demo\n"))
     expect("README.md: the digest of the array", f"digest  {digest}\n" in said, True)
     driven = shell(folder, {}, block("README.md", "sh", "drive --run driven"))
     expect("README.md: the digest of the driven run", f"digest  {digest}\n" in driven, True)
+    precise = shell(folder, {}, block("README.md", "sh", "--until rel"))
+    expect("README.md: the looks of the run that is precise enough", "met, looked at after" in precise, True)
     with contextlib.chdir(folder):
         printed = python(block("README.md", "python"))
     result = next((folder / "croupier-runs/demo/results").iterdir()) / "result.json"

@@ -2,9 +2,11 @@
 
 moto knows no `batch:submitJob.sync`, so that each job is a message to a queue instead, whose body is what Batch would have
 been asked. Executed: the defaults, the merging, both Maps, the Choice, what each job is asked, and that the last job follows shards
-that failed; and what `launch --on step-functions` starts, by both machines, each message of which is then performed by the
-real program. Not executed: Batch itself, the Retry, and the tolerance, which moto does not enforce, and with it the Catch of
-the distributed Map; of these only the text is looked at.
+that failed, all of them or some; and what `launch --on step-functions` starts, by both machines, each message of which is then
+performed by the real program, down to a `reduce` that takes or refuses what there is. moto enforces no tolerance, so that no
+item makes its distributed Map fail; the Catch is executed once with the Map inline, which a failed item does make fail. Not
+executed: Batch itself, the Retry, and the tolerance; of these only the text is looked at. Nor does moto list a Map's items: tests/tests/states has
+a service that does, and a tolerance.
 """
 
 import json
@@ -46,6 +48,7 @@ def check(folder, endpoint):
 
         check_machines(endpoint, states, jobs, substitutes)
         check_launched(folder, endpoint, states, jobs, substitutes)
+        check_failures(folder, endpoint, states, jobs, substitutes)
         check_twice(folder, endpoint, states, substitutes)
 
 
@@ -196,8 +199,8 @@ def definition(name, substitutes):
     return text
 
 
-def executable(text):
-    """The same with a message in place of every job."""
+def executable(text, failing=(), mode="DISTRIBUTED"):
+    """The same with a message in place of every job; those of the items `failing` have no queue."""
     machine = json.loads(text)
     for task in tasks(machine):
         asked = task["Parameters"]
@@ -208,6 +211,14 @@ def executable(text):
         # moto takes a float alone, where AWS takes any number.
         if state.pop("ToleratedFailurePercentagePath", None):
             state["ToleratedFailurePercentage"] = 100.0
+    if failing:
+        shards = machine["States"]["Shards"]
+        shards["ItemSelector"]["ends"] = ["-none" if index in failing else "" for index in range(8)]
+        queue = "States.Format('{}{}', $.jobQueue, States.ArrayGetItem($.ends, $.index))"
+        shards["ItemProcessor"]["States"]["Shard"]["Parameters"]["QueueUrl.$"] = queue
+        if mode == "INLINE":
+            shards["ItemProcessor"]["ProcessorConfig"] = {"Mode": mode}
+            del shards["ToleratedFailurePercentage"]
     return json.dumps(machine)
 
 
@@ -319,11 +330,52 @@ def check_launched(folder, endpoint, states, jobs, substitutes):
         states.delete_state_machine(stateMachineArn=machine)
 
 
-def perform(folder, program, job, variables):
+def check_failures(folder, endpoint, states, jobs, substitutes):
+    """Items that fail lead to the last job, and that decides by the policy."""
+    doomed = "../doomed"
+    failing = [2, 5]
+    cases = [
+        ("DISTRIBUTED", "complete", 3, "MapStateSucceeded"),
+        ("DISTRIBUTED", "tolerate=2", 0, "MapStateSucceeded"),
+        ("DISTRIBUTED", "tolerate=1", 3, "MapStateSucceeded"),
+        # What AWS's distributed Map does with more failures than are tolerated.
+        ("INLINE", "complete", 3, "MapStateFailed"),
+    ]
+    for number, (mode, policy, exit_code, event) in enumerate(cases):
+        name = f"failing-{number}"
+        text = executable(definition("map", substitutes), failing, mode)
+        machine = states.create_state_machine(name=name, roleArn=ROLE, definition=text)["stateMachineArn"]
+        on = ["--on", "step-functions", "--state-machine-arn", machine]
+        plan = ["--samples", 3200, "--seed", 7, "--shards", 8, "--policy", policy, "--name", name]
+        report(folder, aws(endpoint), doomed, "launch", *plan, *on, "--no-driver")
+        (execution,) = states.list_executions(stateMachineArn=machine)["executions"]
+        execution = at_its_end(states, execution["executionArn"])
+        expect(f"{name}: {execution.get('cause')}", execution["status"], "SUCCEEDED")
+        history = states.get_execution_history(executionArn=execution["executionArn"], maxResults=1000)
+        events = [one["type"] for one in history["events"]]
+        expect(f"{name}: {event} in {events}", event in events, True)
+        found = jobs(substitutes["WorkQueue"])
+        for job in found:
+            perform(folder, doomed, job, {})
+        done = [int(job["JobName"].rsplit("-", 1)[1]) for job in found]
+        expect(f"{name}: failed items that ran", set(failing) & set(done), set())
+        if mode == "DISTRIBUTED":
+            (map_run,) = states.list_map_runs(executionArn=execution["executionArn"])["mapRuns"]
+            counts = states.describe_map_run(mapRunArn=map_run["mapRunArn"])["itemCounts"]
+            expect("items", (counts["succeeded"], counts["failed"], counts["total"]), (6, 2, 8))
+            expect("the others", len(done), 6)
+        (last,) = jobs(substitutes["FinishQueue"])
+        perform(folder, doomed, last, {}, exit_code)
+        result = report(folder, {}, doomed, "reduce", "--run", name, exit_code=exit_code)
+        expect(f"{name}: missing", result["shards"]["missing"], sorted(set(range(8)) - set(done)))
+        states.delete_state_machine(stateMachineArn=machine)
+
+
+def perform(folder, program, job, variables, exit_code=0):
     """Runs what a job was asked for, as its container would."""
     asked = job["ContainerOverrides"]
     told = {one["Name"]: one["Value"] for one in asked.get("Environment", [])}
-    run(folder, {**told, **variables}, program, *asked["Command"])
+    run(folder, {**told, **variables}, program, *asked["Command"], exit_code=exit_code)
 
 
 def check_twice(folder, endpoint, states, substitutes):

@@ -12,7 +12,7 @@ from pathlib import Path
 from cfnlint.decode import cfn_yaml
 
 from machines import FOLDER
-from programs import ROOT, Failed, expect, run
+from programs import ROOT, Failed, expect, report, run
 
 TEMPLATE = ROOT / "deploy/croupier.yaml"
 # What the CLI sends without a bucket in between.
@@ -72,6 +72,8 @@ def check(folder):
     prod = tomllib.loads(target)["target"]["prod"]
     expect("store", prod["store"], "s3://bucket/runs")
     expect("queue and definition", (prod["job-queue"], prod["job-definition"]), ("stack-spot", "stack-work"))
+    forecast = ["launch", "--target", "prod", "--dry-run", "--samples", "1e6", "--seed", "7"]
+    expect("shards", report(folder, {}, "pi", *forecast, "--shards", "3")["shards"], 3)
 
 
 def lint():

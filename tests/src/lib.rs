@@ -7,3 +7,4 @@ pub mod outside;
 pub mod program;
 /// An S3 server in this process, with faults on demand.
 pub mod s3;
+pub mod states;

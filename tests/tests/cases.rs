@@ -4,6 +4,7 @@ mod cases {
     mod array;
     mod bad_input;
     mod shards;
+    mod tracker;
     mod verbs;
 
     use std::fs;

@@ -2,12 +2,14 @@
 
 mod cli {
     mod bad_input;
+    mod documents;
     mod exits;
     mod failing;
     mod forecast;
     mod index;
     mod json;
     mod parameters;
+    mod target;
     mod threads;
     mod verbs;
 

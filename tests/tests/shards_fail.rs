@@ -6,6 +6,7 @@ mod shards_fail {
     mod launch;
     mod missingness;
     mod stop;
+    mod wait;
     mod why;
 
     use std::path::Path;

@@ -2,6 +2,8 @@
 
 mod source;
 
+use std::future::ready;
+
 use clap::parser::ValueSource;
 use clap::{ArgAction, ArgMatches, Command};
 use croupier_fleet::{Explicit, attempt, index};
@@ -9,17 +11,21 @@ use croupier_run::{
     CaseSource, CasesWanted, CommonFlags, InputSource, Plan, StoredCases, StoredRun,
 };
 use croupier_store::Options;
+use futures_util::{StreamExt, TryStreamExt, stream};
 use serde_json::{Map, Value};
+use source::Source;
 
-use crate::flags::{PlanFlags, ShardVerb, StoreFlags};
+use crate::flags::{PlanFlags, StoreFlags};
 use crate::kind::{Instance, Kind};
 use crate::parameters::{JsonFlags, JsonText, ParametersError, parse_file};
 use crate::setup::{Loaded, default_name, flags_for, load, plan_of, unique};
 use crate::until::UntilFlags;
+use crate::verbs::ShardVerb;
 use crate::{CliError, environment, run_uri};
-
-use source::Source;
 pub(crate) use source::{lines, numbered};
+
+/// So many cases are read, planned or uploaded at a time.
+pub(crate) const AT_ONCE: usize = 32;
 
 /// Where the cases are that a call plans; none where it plans one run. A `shard` takes `--kwargs` for a folder of cases,
 /// unless it names a `.json`.
@@ -264,10 +270,13 @@ impl<'k> CaseReader<'k> {
     pub(crate) async fn check(&self, options: &Options) -> Result<(), CliError> {
         const ANY_SEED: u64 = 0;
         let ranges = source::numbers(&self.source_uri, options).await?;
-        for case in ranges.iter().flat_map(|range| range.first..=range.last) {
-            self.read(case, ANY_SEED).await?;
-        }
-        Ok(())
+        let numbers = ranges.iter().flat_map(|range| range.first..=range.last);
+        // In order, so that of several bad ones the first is told of.
+        stream::iter(numbers)
+            .map(|case| self.read(case, ANY_SEED))
+            .buffered(AT_ONCE)
+            .try_for_each(|_| ready(Ok(())))
+            .await
     }
 
     /// The kernel of `case`, and the plan for it.
@@ -296,6 +305,15 @@ impl<'k> CaseReader<'k> {
             other => other,
         })?;
         Ok((kernel, plan))
+    }
+
+    /// Plans all cases, or finds them planned in the same way.
+    pub(crate) async fn place_all(&self, cases: &StoredCases) -> Result<(), CliError> {
+        stream::iter(cases.manifest.numbers())
+            .map(|case| self.place(cases, case))
+            .buffer_unordered(AT_ONCE)
+            .try_for_each(|_| ready(Ok(())))
+            .await
     }
 
     /// Plans `case`, or finds it planned in the same way.

@@ -110,13 +110,17 @@ impl EngineFlags {
         }
     }
 
-    /// The engine for looking at `run`, or ending it: it starts nothing.
-    pub(crate) async fn of(&self, run: &Found) -> Result<Box<dyn Engine>, CliError> {
+    /// The engine for looking at `run`, or ending it, where one is named that can be asked: it starts nothing. Of
+    /// Kubernetes `kubectl` tells, and the store.
+    pub(crate) async fn asked(&self, run: &Found) -> Result<Option<Box<dyn Engine>>, CliError> {
+        if matches!(self.on, None | Some(EngineName::Kubernetes)) {
+            return Ok(None);
+        }
         let call = WorkerCall {
             program: environment::executable().map_err(no_executable)?,
             arguments: Vec::new(),
         };
-        self.open(run, call).await
+        self.open(run, call).await.map(Some)
     }
 }
 

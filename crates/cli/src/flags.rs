@@ -1,14 +1,12 @@
-//! Our own flags, by what they are about. Verbs are made of these groups.
+//! Our own flags, by what they are about. Verbs are made of these groups, and of flags of their own.
 //!
 //! (Plain comments on the groups: clap would take documentation for the verb's help.)
 
 use std::time::Duration;
 
 use clap::Args;
-use croupier_fleet::driver::Legacy;
 use croupier_run::{FailedSamplesLimit, Policy};
 
-use crate::engines::EngineFlags;
 use crate::number;
 use crate::until::UntilFlags;
 
@@ -148,321 +146,6 @@ pub(crate) struct ShowFlags {
     pub(crate) json: bool,
 }
 
-#[derive(Args, Clone, Debug)]
-#[group(skip)]
-pub(crate) struct RunVerb {
-    #[command(flatten)]
-    pub(crate) plan: PlanFlags,
-    #[command(flatten)]
-    pub(crate) work: WorkFlags,
-    #[command(flatten)]
-    pub(crate) engine: EngineFlags,
-    #[command(flatten)]
-    pub(crate) claim: ClaimFlags,
-    #[command(flatten)]
-    pub(crate) store: StoreFlags,
-    /// Run all of it here although an array index is present
-    #[arg(long)]
-    pub(crate) alone: bool,
-    #[command(flatten)]
-    pub(crate) show: ShowFlags,
-}
-
-#[derive(Args, Clone, Debug)]
-#[group(skip)]
-pub(crate) struct PlanVerb {
-    /// Plan nothing: run a few blocks here, and say how many shards it should be and what they take
-    #[arg(long, help_heading = "Forecast")]
-    pub(crate) pilot: bool,
-    #[command(flatten)]
-    pub(crate) forecast: ForecastFlags,
-    /// How many threads a shard will have, for a forecast [default: those of this machine]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = "Forecast")]
-    pub(crate) threads: Option<u64>,
-    #[command(flatten)]
-    pub(crate) plan: PlanFlags,
-    #[command(flatten)]
-    pub(crate) store: StoreFlags,
-    #[command(flatten)]
-    pub(crate) show: ShowFlags,
-}
-
-#[derive(Args, Clone, Debug)]
-#[group(skip)]
-pub(crate) struct ShardVerb {
-    /// Which shard; the scheduler's array index if left out
-    #[arg(long, value_name = "N", help_heading = "Shard")]
-    pub(crate) shard: Option<u32>,
-    /// The array index, instead of the scheduler's variable
-    #[arg(
-        long,
-        value_name = "N",
-        help_heading = "Shard",
-        allow_hyphen_values = true
-    )]
-    pub(crate) index: Option<String>,
-    /// Which scheduler's variable to believe where several are set
-    #[arg(long, value_name = "SCHEDULER", help_heading = "Shard")]
-    pub(crate) index_from: Option<String>,
-    /// Added to the index, for arrays that a scheduler's limit has cut in pieces
-    #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Shard")]
-    pub(crate) index_offset: u32,
-    /// Take the index as one of this round's, which `retry` began
-    #[arg(long, value_name = "N", help_heading = "Shard")]
-    pub(crate) round: Option<u32>,
-    /// A run that is planned: its name in --store, or its path or URI. Plans one by the flags below if left out
-    #[arg(long, value_name = "RUN", help_heading = "Shard")]
-    pub(crate) run: Option<String>,
-    #[command(flatten)]
-    pub(crate) plan: PlanFlags,
-    #[command(flatten)]
-    pub(crate) work: WorkFlags,
-    #[command(flatten)]
-    pub(crate) claim: ClaimFlags,
-    #[command(flatten)]
-    pub(crate) store: StoreFlags,
-    #[command(flatten)]
-    pub(crate) show: ShowFlags,
-}
-
-#[derive(Args, Clone, Debug)]
-#[group(skip)]
-pub(crate) struct ReduceVerb {
-    #[command(flatten)]
-    pub(crate) run: RunFlags,
-    /// What may be missing, instead of what was planned
-    #[arg(long, value_name = "POLICY", value_parser = policy)]
-    pub(crate) policy: Option<Policy>,
-    /// How many samples may fail, instead of what was planned
-    #[arg(long, value_name = "N|P%", value_parser = failed_samples)]
-    pub(crate) failed_samples: Option<FailedSamplesLimit>,
-    /// Leave out partials of other runs instead of stopping at them
-    #[arg(long)]
-    pub(crate) skip_foreign: bool,
-    /// The confidence level of intervals
-    #[arg(long, default_value_t = 0.95, value_parser = level)]
-    pub(crate) level: f64,
-    #[command(flatten)]
-    pub(crate) show: ShowFlags,
-}
-
-#[derive(Args, Clone, Debug)]
-#[group(skip)]
-pub(crate) struct StatusVerb {
-    #[command(flatten)]
-    pub(crate) run: RunFlags,
-    /// Show it again and again until the run is done or stands still
-    #[arg(long, conflicts_with = "json")]
-    pub(crate) watch: bool,
-    #[command(flatten)]
-    pub(crate) engine: EngineFlags,
-    #[command(flatten)]
-    pub(crate) tracker: TrackerFlags,
-    #[command(flatten)]
-    pub(crate) show: ShowFlags,
-}
-
-#[derive(Args, Clone, Debug)]
-#[group(skip)]
-pub(crate) struct LogsVerb {
-    /// The shard
-    #[arg(value_name = "SHARD")]
-    pub(crate) shard: u32,
-    #[command(flatten)]
-    pub(crate) run: RunFlags,
-    #[command(flatten)]
-    pub(crate) show: ShowFlags,
-}
-
-#[derive(Args, Clone, Debug)]
-#[group(skip)]
-pub(crate) struct RetryVerb {
-    #[command(flatten)]
-    pub(crate) run: RunFlags,
-    /// Also shards whose kernel failed in this very program
-    #[arg(long)]
-    pub(crate) all: bool,
-    #[command(flatten)]
-    pub(crate) show: ShowFlags,
-}
-
-#[derive(Args, Clone, Debug)]
-#[group(skip)]
-pub(crate) struct ExtendVerb {
-    #[command(flatten)]
-    pub(crate) run: RunFlags,
-    /// How many samples the run is to have in all
-    #[arg(long, value_name = "N", value_parser = number::count)]
-    pub(crate) samples: u64,
-    /// How many shards the new ones are dealt to; as many as the last segment has, if left out
-    #[arg(long, value_name = "N", value_parser = shards)]
-    pub(crate) shards: Option<u32>,
-    #[command(flatten)]
-    pub(crate) show: ShowFlags,
-}
-
-#[derive(Args, Clone, Debug)]
-#[group(skip)]
-pub(crate) struct CancelVerb {
-    #[command(flatten)]
-    pub(crate) run: RunFlags,
-    #[command(flatten)]
-    pub(crate) engine: EngineFlags,
-    /// Why, for whoever meets it
-    #[arg(long, default_value = "cancelled")]
-    pub(crate) reason: String,
-    #[command(flatten)]
-    pub(crate) show: ShowFlags,
-}
-
-#[derive(Args, Clone, Debug)]
-#[group(skip)]
-pub(crate) struct CleanVerb {
-    #[command(flatten)]
-    pub(crate) run: RunFlags,
-    /// Remove them; without this, only say what would be removed
-    #[arg(long)]
-    pub(crate) yes: bool,
-    #[command(flatten)]
-    pub(crate) show: ShowFlags,
-}
-
-#[derive(Args, Clone, Debug)]
-#[group(skip)]
-pub(crate) struct DriveVerb {
-    #[command(flatten)]
-    pub(crate) run: RunFlags,
-    #[command(flatten)]
-    pub(crate) engine: EngineFlags,
-    /// How often to look
-    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration)]
-    pub(crate) every: Duration,
-    /// Make the tracker's table first, for trying out
-    #[arg(long, requires = "tracker", help_heading = "Tracker")]
-    pub(crate) create_table: bool,
-    #[command(flatten)]
-    pub(crate) claim: ClaimFlags,
-    #[command(flatten)]
-    pub(crate) work: WorkFlags,
-    /// What the driver before this one left; it leaves another, rather than wait for shards
-    #[arg(long, hide = true, value_name = "SHARDS,ROUND")]
-    pub(crate) handed_over: Option<Legacy>,
-    #[command(flatten)]
-    pub(crate) show: ShowFlags,
-}
-
-#[derive(Args, Clone, Debug)]
-#[group(skip)]
-pub(crate) struct LaunchVerb {
-    /// A run that is planned: its name in --store, or its path or URI. Plans one by the flags below if left out
-    #[arg(long, value_name = "RUN")]
-    pub(crate) run: Option<String>,
-    /// Leave no driver: what fails is not repeated, and nothing is reduced, until `drive` is called
-    #[arg(long)]
-    pub(crate) no_driver: bool,
-    /// Plan and start nothing: run a few blocks here, and say what all of it takes
-    #[arg(long, conflicts_with = "run", help_heading = "Forecast")]
-    pub(crate) dry_run: bool,
-    #[command(flatten)]
-    pub(crate) forecast: ForecastFlags,
-    #[command(flatten)]
-    pub(crate) engine: EngineFlags,
-    #[command(flatten)]
-    pub(crate) plan: PlanFlags,
-    #[command(flatten)]
-    pub(crate) work: WorkFlags,
-    #[command(flatten)]
-    pub(crate) claim: ClaimFlags,
-    #[command(flatten)]
-    pub(crate) store: StoreFlags,
-    #[command(flatten)]
-    pub(crate) show: ShowFlags,
-}
-
-#[derive(Args, Clone, Debug)]
-#[group(skip)]
-pub(crate) struct WaitVerb {
-    #[command(flatten)]
-    pub(crate) run: RunFlags,
-    /// How often to look
-    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration)]
-    pub(crate) every: Duration,
-    #[command(flatten)]
-    pub(crate) show: ShowFlags,
-}
-
-#[derive(Args, Clone, Debug)]
-#[group(skip)]
-pub(crate) struct LsVerb {
-    #[command(flatten)]
-    pub(crate) store: StoreFlags,
-    #[command(flatten)]
-    pub(crate) show: ShowFlags,
-}
-
-#[derive(Args, Clone, Debug)]
-#[group(skip)]
-pub(crate) struct RmVerb {
-    /// The run: its name in --store, or its path or URI
-    #[arg(long, value_name = "RUN", required = true)]
-    pub(crate) run: String,
-    #[command(flatten)]
-    pub(crate) store: StoreFlags,
-    /// Remove it; without this, only say what would be removed
-    #[arg(long)]
-    pub(crate) yes: bool,
-    #[command(flatten)]
-    pub(crate) show: ShowFlags,
-}
-
-#[derive(Args, Clone, Debug)]
-#[group(skip)]
-pub(crate) struct VerifyVerb {
-    #[command(flatten)]
-    pub(crate) run: RunFlags,
-    /// Run every row of every partial again, which is all of the work
-    #[arg(long)]
-    pub(crate) deep: bool,
-    #[command(flatten)]
-    pub(crate) show: ShowFlags,
-}
-
-#[derive(Args, Clone, Debug)]
-#[group(skip)]
-pub(crate) struct ReplayVerb {
-    #[command(flatten)]
-    pub(crate) run: RunFlags,
-    /// The block to run again
-    #[arg(
-        long,
-        value_name = "N",
-        required_unless_present = "sample",
-        conflicts_with = "sample"
-    )]
-    pub(crate) block: Option<u64>,
-    /// The sample to run again
-    #[arg(long, value_name = "N")]
-    pub(crate) sample: Option<u64>,
-    #[command(flatten)]
-    pub(crate) show: ShowFlags,
-}
-
-// A folder of cases.
-#[derive(Args, Clone, Debug)]
-#[group(skip)]
-pub(crate) struct UploadVerb {
-    /// The file, with a JSON object in each line: a path or s3://bucket/key
-    #[arg(value_name = "FILE")]
-    pub(crate) file: String,
-    /// Where to put 0.json, 1.json and so on: a path or s3://bucket/prefix
-    #[arg(value_name = "URI")]
-    pub(crate) uri: String,
-    #[command(flatten)]
-    pub(crate) store: StoreFlags,
-    #[command(flatten)]
-    pub(crate) show: ShowFlags,
-}
-
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     match number::duration(text)? {
         Duration::ZERO => Err("no time at all: give at least 1ms".to_owned()),
@@ -470,17 +153,17 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     }
 }
 
-fn shards(text: &str) -> Result<u32, String> {
+pub(crate) fn shards(text: &str) -> Result<u32, String> {
     let shards = number::count(text)?;
     u32::try_from(shards).map_err(|_| format!("a run has at most {} shards", u32::MAX))
 }
 
-fn policy(text: &str) -> Result<Policy, String> {
+pub(crate) fn policy(text: &str) -> Result<Policy, String> {
     text.parse()
         .map_err(|error: croupier_run::Error| error.to_string())
 }
 
-fn failed_samples(text: &str) -> Result<FailedSamplesLimit, String> {
+pub(crate) fn failed_samples(text: &str) -> Result<FailedSamplesLimit, String> {
     text.parse()
         .map_err(|error: croupier_run::Error| error.to_string())
 }
@@ -490,13 +173,6 @@ fn price(text: &str) -> Result<f64, String> {
         .ok()
         .filter(|price: &f64| price.is_finite() && *price >= 0.0)
         .ok_or_else(|| "expected a price, such as 0.0125".to_owned())
-}
-
-fn level(text: &str) -> Result<f64, String> {
-    text.parse()
-        .ok()
-        .filter(|level| (0.5..1.0).contains(level))
-        .ok_or_else(|| "expected a level from 0.5 up to and without 1, such as 0.95".to_owned())
 }
 
 fn input(text: &str) -> Result<(String, String), String> {

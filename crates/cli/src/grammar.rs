@@ -4,14 +4,13 @@ use clap::{Args, Command};
 use croupier_compute::check_kernel_name;
 
 use crate::app::Call;
-use crate::flags::{
-    CancelVerb, CleanVerb, DriveVerb, ExtendVerb, LaunchVerb, LogsVerb, LsVerb, PlanVerb,
+use crate::kind::Kind;
+use crate::parameters::{find_collisions, set_environment_names};
+use crate::verbs::{
+    CancelVerb, CleanVerb, DriveVerb, ExtendVerb, IamVerb, LaunchVerb, LogsVerb, LsVerb, PlanVerb,
     ReduceVerb, ReplayVerb, RetryVerb, RmVerb, RunVerb, ShardVerb, StatusVerb, UploadVerb,
     VerifyVerb, WaitVerb,
 };
-use crate::kind::Kind;
-use crate::parameters::{find_collisions, set_environment_names};
-use crate::verbs::IamVerb;
 use crate::{CliError, environment, target};
 
 /// What every program can do, so that nothing in it can be called so.
@@ -124,7 +123,7 @@ pub(crate) fn command(call: &Call<'_>) -> Command {
     ];
     let verbs = verbs.into_iter().map(|(verb, about)| {
         // The groups of flags bring no help of their own, but a kernel's documentation comes with it.
-        let verb = verb.about(about).long_about(None);
+        let verb = verb.arg(target::argument()).about(about).long_about(None);
         if kind.is_task() {
             without_samples(verb)
         } else {

@@ -10,17 +10,18 @@ use croupier_store::Options;
 
 use crate::app::{Call, app};
 use crate::exit::Exit;
-use crate::flags::{
-    CancelVerb, ClaimFlags, CleanVerb, DriveVerb, ExtendVerb, LaunchVerb, LogsVerb, LsVerb,
-    PlanVerb, ReduceVerb, ReplayVerb, RetryVerb, RmVerb, RunVerb, ShardVerb, StatusVerb,
-    UploadVerb, VerifyVerb, WaitVerb,
-};
+use crate::flags::ClaimFlags;
 use crate::grammar::{check_names, command};
 use crate::kind::{Kind, Program, Several};
 use crate::parameters::{
     JsonFlags, JsonText, MOST_BYTES, ParametersError, leaf_of, parse, peek, set_environment_names,
 };
 use crate::supervise::supervise;
+use crate::verbs::{
+    CancelVerb, CleanVerb, DriveVerb, ExtendVerb, LaunchVerb, LogsVerb, LsVerb, PlanVerb,
+    ReduceVerb, ReplayVerb, RetryVerb, RmVerb, RunVerb, ShardVerb, StatusVerb, UploadVerb,
+    VerifyVerb, WaitVerb,
+};
 use crate::{CliError, environment, show, target, verbs};
 
 /// The `main` of a program with the kernel `K`: every verb of the command line.

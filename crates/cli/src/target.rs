@@ -71,6 +71,15 @@ fn known(command: &Command, kind: &dyn Kind) -> BTreeSet<String> {
         .collect()
 }
 
+/// Where a file's text is wrong, and what is.
+fn said(text: &str, error: &toml::de::Error) -> String {
+    let before = error.span().and_then(|span| text.get(..span.start));
+    match before {
+        Some(before) => format!(":{}: {}", before.matches('\n').count() + 1, error.message()),
+        None => format!(": {}", error.message()),
+    }
+}
+
 /// The values that each flag has in `[target.<name>]`.
 fn read(
     text: &str,
@@ -79,7 +88,7 @@ fn read(
 ) -> Result<BTreeMap<String, Vec<String>>, String> {
     let file: Table = text
         .parse()
-        .map_err(|error: toml::de::Error| format!("{FILE}: {}", error.to_string().trim_end()))?;
+        .map_err(|error: toml::de::Error| format!("{FILE}{}", said(text, &error)))?;
     let targets = file.get("target").and_then(Value::as_table);
     let Some(target) = targets.and_then(|targets| targets.get(name)?.as_table()) else {
         let names: Vec<&str> = targets
@@ -149,7 +158,7 @@ mod tests {
             ("[target.test]", "no [target.prod], but test"),
             ("[target.prod]\nspeed = 1", "speed: no flag"),
             ("[target.prod]\nvcpus = {a = 1}", "vcpus: expected a text"),
-            ("[target.prod\n", "line 1"),
+            ("\n[target.prod\n", "croupier.toml:2: unclosed table"),
         ] {
             let error = read_with(text, "prod").unwrap_err();
             assert!(error.contains(words), "{error}");

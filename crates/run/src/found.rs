@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::{Error, Policy, Round, StopOrder, StoredCases, StoredRun, Survey};
+use crate::{Error, Policy, Round, StopOrder, StoredCases, StoredRun, Survey, Tolerance};
 
 /// What is in a store under a run's name. Shards of cases are numbered over all of them.
 #[derive(Clone, Debug)]
@@ -56,6 +56,36 @@ impl Found {
             Self::Run(run) => run.manifest.policy,
             Self::Cases(cases) => cases.manifest.wanted.policy,
         }
+    }
+
+    /// How many shards may be lost whole at most, whichever they are, before the policy refuses the result; none where
+    /// their number does not tell, as of cases a share of whose blocks may be missing.
+    ///
+    /// # Errors
+    ///
+    /// Where the plan can't be read.
+    pub fn tolerated_shards(&self) -> Result<Option<u32>, Error> {
+        let share = match self.policy().tolerance {
+            Tolerance::Nothing => return Ok(Some(0)),
+            Tolerance::Shards(count) => return Ok(Some(count)),
+            Tolerance::Blocks(share) => share,
+        };
+        let Self::Run(run) = self else {
+            return Ok(None);
+        };
+        let mut blocks: Vec<u64> = run.blocks_by_shard()?.iter().map(|shard| shard.1).collect();
+        blocks.sort_unstable();
+        let mut left = share.of(blocks.iter().sum());
+        let mut count = 0;
+        // The smallest go first: so many of any others are refused too.
+        for blocks in blocks {
+            match left.checked_sub(blocks) {
+                Some(rest) => left = rest,
+                None => break,
+            }
+            count += 1;
+        }
+        Ok(Some(count))
     }
 
     /// Whether no shard may be started twice.

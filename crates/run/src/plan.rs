@@ -197,9 +197,13 @@ pub(crate) async fn plan_in(
     if differences.is_empty() {
         let segment = place_segment(&store, segment, &mut differences).await?;
         if differences.is_empty() {
-            let mut segments = read_segments(&*store, &manifest.identity).await?;
+            let mut segments = match case {
+                // A case never has another.
+                Some(_) if is_new => Vec::new(),
+                _ => read_segments(&*store, &manifest.identity).await?,
+            };
             if segments.is_empty() {
-                // A store whose lists lag: what was just placed is known anyhow.
+                // Also of a store whose lists lag what was just placed is known.
                 segments.push(segment);
             }
             let run = StoredRun {

@@ -45,6 +45,7 @@ fn bad_files_are_refused_by_name_and_key() {
     let here = fresh();
     let program = several(here.path());
     let child = "uniform shard --kwargs kwargs --samples 640 --index 0";
+    let long = format!("{{\"low\": 1, \"needs\": \"{}\"}}", "x".repeat(1 << 20));
     for (number, (text, words)) in [
         (
             "{\n\"low\": 1,\n\"hight\": 2\n}",
@@ -53,6 +54,7 @@ fn bad_files_are_refused_by_name_and_key() {
         ("{\n\"low\": true\n}", &["0.json, line 2", "low"]),
         ("{}", &["0.json", "--low"]),
         ("[1]", &["0.json"]),
+        (&long, &["0.json", "1048576"]),
     ]
     .into_iter()
     .enumerate()

@@ -78,6 +78,12 @@ fn a_failure_is_worth_a_retry_unless_it_says_otherwise() {
     assert_eq!(retry("v")["shards"], json!([0]));
     assert_eq!(retry("h")["hopeless"], json!([0]));
     let _ = program.call("reduce --run v").exits(3);
+    // No round would help, so that nobody waits for one.
+    program
+        .call("visit plan --book book --hopeless --name n --policy retry=2")
+        .exits(0);
+    program.call("shard --run n --shard 0").exits(6);
+    let _ = program.call("wait --run n --every 20ms").exits(3);
     fs::write(here.path().join("key"), "").unwrap();
     program.call("drive --run v --every 20ms").exits(0);
     program.call("reduce --run v").exits(0);

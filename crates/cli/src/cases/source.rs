@@ -72,17 +72,26 @@ pub(crate) async fn numbers(
     Ok(CaseRange::all(numbers))
 }
 
-/// The numbers of `<i>.json` in a folder, in order.
+/// The numbers of `<i>.json` in a folder, in order. What is too long for parameters is refused before it is read.
 pub(crate) async fn numbered(store: &dyn Store) -> Result<Vec<u32>, CliError> {
     let entries = store.list("").await?;
     let number = |key: &str| {
         let number: u32 = key.strip_suffix(".json")?.parse().ok()?;
         (format!("{number}.json") == key).then_some(number)
     };
-    let mut numbers: Vec<u32> = entries
-        .iter()
-        .filter_map(|entry| number(&entry.key))
-        .collect();
+    let mut numbers = Vec::new();
+    for entry in &entries {
+        let Some(number) = number(&entry.key) else {
+            continue;
+        };
+        if entry.bytes > MOST_BYTES {
+            return Err(CliError::Parameters(ParametersError::TooLarge {
+                file: format!("{}/{}", store.uri().trim_end_matches('/'), entry.key),
+                limit_bytes: MOST_BYTES,
+            }));
+        }
+        numbers.push(number);
+    }
     numbers.sort_unstable();
     Ok(numbers)
 }
@@ -112,12 +121,6 @@ pub(crate) async fn lines(uri: &str, options: &Options) -> Result<Vec<Vec<u8>>, 
             return Err(CliError::Usage(format!(
                 "{uri}, line {number}: it is empty, and each line is a case: {{}} is one without parameters"
             )));
-        }
-        if line.len() as u64 > MOST_BYTES {
-            return Err(CliError::Parameters(ParametersError::TooLarge {
-                file: format!("{uri}, line {number}"),
-                limit_bytes: MOST_BYTES,
-            }));
         }
     }
     Ok(lines)

@@ -8,9 +8,10 @@ use croupier_run::{Found, Standing};
 use crate::flags::StoreFlags;
 use crate::{CliError, show};
 
-/// How often the last Job looks. Kubernetes may wait six minutes before it repeats an index, in which nothing is at
-/// work; three looks in which nothing was are taken for the end.
+/// How often the last Job looks.
 const LOOK_EVERY: &str = "4m";
+/// Kubernetes may wait six minutes before it repeats an index, in which nothing is at work.
+const MAX_IDLE: &str = "8m";
 
 // Indexed Jobs of Kubernetes.
 #[derive(Args, Clone, Debug)]
@@ -112,7 +113,8 @@ pub(crate) async fn print(
     if with_last_job {
         let timeout = format!("{}ms", store.store_timeout.as_millis());
         let wait = ["wait", "--run", &uri, "--every", LOOK_EVERY];
-        let wait = wait.into_iter().chain(["--store-timeout", &timeout]);
+        let wait = wait.into_iter().chain(["--max-idle", MAX_IDLE]);
+        let wait = wait.chain(["--store-timeout", &timeout]);
         jobs.push(options.last_job(&subject, &parts, wait.map(str::to_owned).collect()));
     }
     let list = List::new(jobs);

@@ -1,10 +1,27 @@
 //! `cancel`: stops a run for all its workers, at their next checkpoint.
 
+use clap::Args;
 use serde::Serialize;
 
+use crate::engines::EngineFlags;
 use crate::exit::Exit;
-use crate::flags::CancelVerb;
+use crate::flags::{RunFlags, ShowFlags};
 use crate::{CliError, run_uri, show};
+
+// What `cancel` is asked.
+#[derive(Args, Clone, Debug)]
+#[group(skip)]
+pub(crate) struct CancelVerb {
+    #[command(flatten)]
+    run: RunFlags,
+    #[command(flatten)]
+    engine: EngineFlags,
+    /// Why, for whoever meets it
+    #[arg(long, default_value = "cancelled")]
+    reason: String,
+    #[command(flatten)]
+    show: ShowFlags,
+}
 
 #[derive(Serialize)]
 struct Cancelled {
@@ -16,8 +33,8 @@ struct Cancelled {
 pub(crate) async fn cancel(flags: &CancelVerb) -> Result<Exit, CliError> {
     let run = run_uri::find(&flags.run).await?;
     let order = run.stop(None, flags.reason.clone()).await?;
-    if flags.engine.on.is_some() {
-        flags.engine.of(&run).await?.cancel().await?;
+    if let Some(mut engine) = flags.engine.asked(&run).await? {
+        engine.cancel().await?;
     }
     let report = Cancelled {
         run: run.uri(),

@@ -1,16 +1,33 @@
 //! `cases upload`: makes a folder of cases from a file with one in each line.
 
-use clap::Command;
-use croupier_store::Placed;
+use clap::{Args, Command};
+use croupier_store::{Placed, Store};
+use futures_util::{StreamExt, stream};
 use serde::Serialize;
 
-use crate::cases::numbered;
+use crate::cases::{AT_ONCE, numbered};
 use crate::exit::Exit;
-use crate::flags::UploadVerb;
+use crate::flags::{ShowFlags, StoreFlags};
 use crate::kind::Kind;
 use crate::number::format_count;
 use crate::parameters::{JsonFlags, JsonText, parse_file};
 use crate::{CliError, cases, run_uri, show};
+
+// What `cases upload` is asked.
+#[derive(Args, Clone, Debug)]
+#[group(skip)]
+pub(crate) struct UploadVerb {
+    /// The file, with a JSON object in each line: a path or s3://bucket/key
+    #[arg(value_name = "FILE")]
+    file: String,
+    /// Where to put 0.json, 1.json and so on: a path or s3://bucket/prefix
+    #[arg(value_name = "URI")]
+    uri: String,
+    #[command(flatten)]
+    store: StoreFlags,
+    #[command(flatten)]
+    show: ShowFlags,
+}
 
 #[derive(Serialize)]
 struct Uploaded {
@@ -36,19 +53,11 @@ pub(crate) async fn upload(kind: &dyn Kind, flags: &UploadVerb) -> Result<Exit, 
     }
     let count = lines.len();
     let mut new = 0;
-    for (at, mut line) in lines.into_iter().enumerate() {
-        line.push(b'\n');
-        let key = format!("{at}.json");
-        match folder.put_if_absent(&key, line.into()).await? {
-            Placed::Written => new += 1,
-            Placed::Identical => {}
-            Placed::Different(_) => {
-                return Err(CliError::Usage(format!(
-                    "{}/{key} is there and says something else: upload to a folder of its own",
-                    folder.uri()
-                )));
-            }
-        }
+    let mut putting = stream::iter(lines.into_iter().enumerate())
+        .map(|(at, line)| put(&*folder, at, line))
+        .buffered(AT_ONCE);
+    while let Some(is_new) = putting.next().await {
+        new += usize::from(is_new?);
     }
     let report = Uploaded {
         uri: folder.uri(),
@@ -64,6 +73,20 @@ pub(crate) async fn upload(kind: &dyn Kind, flags: &UploadVerb) -> Result<Exit, 
         )
     })?;
     Ok(Exit::Done)
+}
+
+/// Writes a line as the case `at`; whether it was not there.
+async fn put(folder: &dyn Store, at: usize, mut line: Vec<u8>) -> Result<bool, CliError> {
+    line.push(b'\n');
+    let key = format!("{at}.json");
+    match folder.put_if_absent(&key, line.into()).await? {
+        Placed::Written => Ok(true),
+        Placed::Identical => Ok(false),
+        Placed::Different(_) => Err(CliError::Usage(format!(
+            "{}/{key} is there and says something else: upload to a folder of its own",
+            folder.uri()
+        ))),
+    }
 }
 
 /// Refuses lines that are no parameters, before anything is written. What is missing in them may be given to all.

@@ -1,14 +1,28 @@
 //! `clean`: removes partials that a complete one of their shard makes superfluous.
 
+use clap::Args;
 use croupier_run::Found;
 use serde::Serialize;
 
 use crate::exit::Exit;
-use crate::flags::CleanVerb;
+use crate::flags::{RunFlags, ShowFlags};
 use crate::kind::Kind;
 use crate::number::format_count;
 use crate::setup::check_run;
 use crate::{CliError, cases, run_uri, show};
+
+// What `clean` is asked.
+#[derive(Args, Clone, Debug)]
+#[group(skip)]
+pub(crate) struct CleanVerb {
+    #[command(flatten)]
+    run: RunFlags,
+    /// Remove them; without this, only say what would be removed
+    #[arg(long)]
+    yes: bool,
+    #[command(flatten)]
+    show: ShowFlags,
+}
 
 #[derive(Serialize)]
 struct Cleaned {

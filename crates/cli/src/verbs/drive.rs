@@ -1,22 +1,49 @@
 //! `drive`: applies a run's policy on this machine until nothing more is to be done, and reduces.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use clap::ArgMatches;
+use clap::{ArgMatches, Args};
 use croupier_fleet::driver::{DriveError, Driven, Legacy, Step, drive_on as drive_run};
 use croupier_fleet::engine::Engine;
 use croupier_fleet::tracker;
-use croupier_run::{Found, ReduceOptions, Standing, Survey};
+use croupier_run::{Found, ReduceOptions, Standing, StoredRun, Survey};
+use futures_util::{StreamExt, stream};
 
-use crate::engines::{driver_arguments, worker_call};
+use crate::engines::{EngineFlags, driver_arguments, worker_call};
 use crate::exit::Exit;
-use crate::flags::DriveVerb;
+use crate::flags::{ClaimFlags, RunFlags, ShowFlags, TrackerFlags, WorkFlags, duration};
 use crate::kind::Kind;
 use crate::until::go_on;
 use crate::verbs::reduce::{Reduced, check_found, reduced};
 use crate::verbs::retry::this_build;
 use crate::worker::told_to_stop;
 use crate::{CliError, run_uri, show, tracking};
+
+// What `drive` is asked.
+#[derive(Args, Clone, Debug)]
+#[group(skip)]
+pub(crate) struct DriveVerb {
+    #[command(flatten)]
+    run: RunFlags,
+    #[command(flatten)]
+    engine: EngineFlags,
+    /// How often to look
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration)]
+    every: Duration,
+    /// Make the tracker's table first, for trying out
+    #[arg(long, requires = "tracker", help_heading = "Tracker")]
+    create_table: bool,
+    #[command(flatten)]
+    claim: ClaimFlags,
+    #[command(flatten)]
+    work: WorkFlags,
+    /// What the driver before this one left; it leaves another, rather than wait for shards
+    #[arg(long, hide = true, value_name = "SHARDS,ROUND")]
+    handed_over: Option<Legacy>,
+    #[command(flatten)]
+    show: ShowFlags,
+}
 
 pub(crate) async fn drive(
     kind: &dyn Kind,
@@ -25,7 +52,7 @@ pub(crate) async fn drive(
 ) -> Result<Exit, CliError> {
     let mut run = run_uri::find(&flags.run).await?;
     check_found(kind, &run)?;
-    prepare_tracker(flags, &run).await?;
+    prepare_tracker(flags, &mut run).await?;
     let call = worker_call(&run, &flags.work, &flags.claim, &flags.run.store)?;
     let mut engine = flags.engine.open(&run, call).await?;
     let relay = flags.handed_over.map(|predecessor| Relay {
@@ -136,33 +163,70 @@ async fn until_idle(engine: &mut dyn Engine, every: Duration) -> Result<(), CliE
 }
 
 /// Makes its table where that is asked for, and tells it what is done, which it may have lost.
-async fn prepare_tracker(flags: &DriveVerb, run: &Found) -> Result<(), CliError> {
-    let Some(uri) = &flags.claim.tracker.tracker else {
+async fn prepare_tracker(flags: &DriveVerb, run: &mut Found) -> Result<(), CliError> {
+    const AT_ONCE: usize = 16;
+    let tracker = &flags.claim.tracker;
+    let Some(uri) = &tracker.tracker else {
         return Ok(());
     };
     if flags.create_table {
         tracker::create(uri).await?;
     }
-    // Cases are tracked each by itself, and are told of as their workers ask.
-    let Found::Run(run) = run else {
-        return Ok(());
-    };
-    let Some(tracker) = tracking::open(&flags.claim.tracker, run).await? else {
-        return Ok(());
-    };
-    let survey = run.survey().await?;
-    let done = survey
-        .shards
-        .iter()
-        .filter(|shard| shard.standing == Standing::Done);
-    let done: Vec<u32> = done.map(|shard| shard.shard).collect();
-    match tracker.rebuild(&done).await {
-        Ok(0) => {}
-        Ok(count) => eprintln!("told the tracker of {count} shards that are done"),
-        Err(error) if error.is_retryable() => eprintln!("warning: {error}"),
-        Err(error) => return Err(error.into()),
+    let mut telling = stream::iter(done_by_run(run).await?)
+        .map(|(run, done)| tell_tracker(tracker, run, done))
+        .buffer_unordered(AT_ONCE);
+    let mut told = 0;
+    while let Some(count) = telling.next().await {
+        match count? {
+            Some(count) => told += count,
+            // Out of reach for one, it is so for all.
+            None => break,
+        }
+    }
+    if told > 0 {
+        eprintln!("told the tracker of {told} shards that are done");
     }
     Ok(())
+}
+
+/// Which shards are done, of the run or of each of its cases, whose trackers are their own.
+async fn done_by_run(run: &mut Found) -> Result<Vec<(StoredRun, Vec<u32>)>, CliError> {
+    let survey = run.survey().await?;
+    let shards = survey.shards.iter();
+    let done = shards.filter(|shard| shard.standing == Standing::Done);
+    let done = done.map(|shard| shard.shard);
+    match run {
+        Found::Run(run) => Ok(vec![((**run).clone(), done.collect())]),
+        Found::Cases(cases) => {
+            let mut by_case: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
+            for shard in done {
+                let (case, shard) = cases.locate(shard)?;
+                by_case.entry(case).or_default().push(shard);
+            }
+            let planned = cases.planned().await?;
+            let of_case = |(case, done)| Some((planned.get(&case)?.clone(), done));
+            Ok(by_case.into_iter().filter_map(of_case).collect())
+        }
+    }
+}
+
+/// Tells a run's tracker what is done; of how many shards it did not know. None where it is out of reach.
+async fn tell_tracker(
+    flags: &TrackerFlags,
+    run: StoredRun,
+    done: Vec<u32>,
+) -> Result<Option<usize>, CliError> {
+    let Some(tracker) = tracking::open(flags, &run).await? else {
+        return Ok(None);
+    };
+    match tracker.rebuild(&done).await {
+        Ok(count) => Ok(Some(count)),
+        Err(error) if error.is_retryable() => {
+            eprintln!("warning: {error}");
+            Ok(None)
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Says what is done, with the reasons.

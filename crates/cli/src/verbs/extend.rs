@@ -1,11 +1,29 @@
 //! `extend`: asks a run for more samples. What is done stays; only new blocks run.
 
+use clap::Args;
 use serde::Serialize;
 
 use crate::exit::Exit;
-use crate::flags::ExtendVerb;
+use crate::flags::{RunFlags, ShowFlags, shards};
+use crate::number;
 use crate::number::format_count;
 use crate::{CliError, run_uri, show};
+
+// What `extend` is asked.
+#[derive(Args, Clone, Debug)]
+#[group(skip)]
+pub(crate) struct ExtendVerb {
+    #[command(flatten)]
+    run: RunFlags,
+    /// How many samples the run is to have in all
+    #[arg(long, value_name = "N", value_parser = number::count)]
+    samples: u64,
+    /// How many shards the new ones are dealt to; as many as the last segment has, if left out
+    #[arg(long, value_name = "N", value_parser = shards)]
+    shards: Option<u32>,
+    #[command(flatten)]
+    show: ShowFlags,
+}
 
 #[derive(Serialize)]
 struct Extended {

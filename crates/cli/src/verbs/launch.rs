@@ -1,14 +1,14 @@
 //! `launch`: plans, starts the shards where they are to run, leaves a driver there, and returns.
 
-use clap::ArgMatches;
+use clap::{ArgMatches, Args};
 use croupier_run::{Found, Standing};
 use serde::Serialize;
 
 use crate::engines::{
-    EngineName, StepFunctionsFlags, driver_arguments, print_manifests, worker_call,
+    EngineFlags, EngineName, StepFunctionsFlags, driver_arguments, print_manifests, worker_call,
 };
 use crate::exit::Exit;
-use crate::flags::LaunchVerb;
+use crate::flags::{ClaimFlags, ForecastFlags, PlanFlags, ShowFlags, StoreFlags, WorkFlags};
 use crate::kind::Kind;
 use crate::pilot::Wanted;
 use crate::setup::from_flags;
@@ -16,6 +16,35 @@ use crate::verbs::plan::{place, place_cases};
 use crate::verbs::reduce::check_found;
 use crate::verbs::shard::refuse_parameters;
 use crate::{CliError, cases, environment, pilot, run_uri, show};
+
+// What `launch` is asked.
+#[derive(Args, Clone, Debug)]
+#[group(skip)]
+pub(crate) struct LaunchVerb {
+    /// A run that is planned: its name in --store, or its path or URI. Plans one by the flags below if left out
+    #[arg(long, value_name = "RUN")]
+    run: Option<String>,
+    /// Leave no driver: what fails is not repeated, and nothing is reduced, until `drive` is called
+    #[arg(long)]
+    no_driver: bool,
+    /// Plan and start nothing: run a few blocks here, and say what all of it takes
+    #[arg(long, conflicts_with = "run", help_heading = "Forecast")]
+    dry_run: bool,
+    #[command(flatten)]
+    forecast: ForecastFlags,
+    #[command(flatten)]
+    engine: EngineFlags,
+    #[command(flatten)]
+    plan: PlanFlags,
+    #[command(flatten)]
+    work: WorkFlags,
+    #[command(flatten)]
+    claim: ClaimFlags,
+    #[command(flatten)]
+    store: StoreFlags,
+    #[command(flatten)]
+    show: ShowFlags,
+}
 
 #[derive(Serialize)]
 struct Launched {

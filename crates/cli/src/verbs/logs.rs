@@ -1,21 +1,48 @@
-//! `logs`: what is known of every start of one shard, and the last that it said.
+//! `logs`: what is known of every start of one shard, the last that it said, and what its scheduler says of it.
 
+use clap::Args;
 use croupier_run::{Attempt, AttemptState, Found};
 use serde::Serialize;
 
+use crate::engines::EngineFlags;
 use crate::exit::Exit;
-use crate::flags::LogsVerb;
+use crate::flags::{RunFlags, ShowFlags};
+use crate::verbs::status::{ReasonReport, reason_text, said};
 use crate::{CliError, run_uri, show};
+
+// What `logs` is asked.
+#[derive(Args, Clone, Debug)]
+#[group(skip)]
+pub(crate) struct LogsVerb {
+    /// The shard
+    #[arg(value_name = "SHARD")]
+    shard: u32,
+    #[command(flatten)]
+    run: RunFlags,
+    #[command(flatten)]
+    engine: EngineFlags,
+    #[command(flatten)]
+    show: ShowFlags,
+}
 
 #[derive(Serialize)]
 struct Logs {
     run: String,
     shard: u32,
     attempts: Vec<Attempt>,
+    /// What the scheduler says of it where it ended badly; null where no engine was named.
+    reasons: Option<Vec<ReasonReport>>,
 }
 
 pub(crate) async fn logs(flags: &LogsVerb) -> Result<Exit, CliError> {
-    let (run, shard) = match run_uri::find(&flags.run).await? {
+    let found = run_uri::find(&flags.run).await?;
+    let reasons = said(&flags.engine, &found).await?.map(|said| {
+        let reasons = said.reasons.into_iter();
+        reasons
+            .filter(|reason| reason.shard == flags.shard)
+            .collect()
+    });
+    let (run, shard) = match found {
         Found::Run(run) => (*run, flags.shard),
         Found::Cases(cases) => {
             let (case, shard) = cases.locate(flags.shard)?;
@@ -34,15 +61,17 @@ pub(crate) async fn logs(flags: &LogsVerb) -> Result<Exit, CliError> {
         run: run.uri(),
         shard,
         attempts: run.attempts_at(shard).await?,
+        reasons,
     };
     show::print(flags.show.json, &report, |report| {
-        if report.attempts.is_empty() {
-            return format!(
+        let mut texts: Vec<String> = report.attempts.iter().map(text).collect();
+        if texts.is_empty() {
+            texts.push(format!(
                 "shard {} of {} was not started yet",
                 report.shard, report.run
-            );
+            ));
         }
-        let texts: Vec<String> = report.attempts.iter().map(text).collect();
+        texts.extend(report.reasons.iter().flatten().map(reason_text));
         texts.join("\n\n")
     })?;
     Ok(Exit::Done)

@@ -1,12 +1,23 @@
 //! `ls`: the runs of a store.
 
+use clap::Args;
 use croupier_run::Found;
 use serde::Serialize;
 
 use crate::exit::Exit;
-use crate::flags::LsVerb;
+use crate::flags::{ShowFlags, StoreFlags};
 use crate::number::format_count;
 use crate::{CliError, run_uri, show};
+
+// What `ls` is asked.
+#[derive(Args, Clone, Debug)]
+#[group(skip)]
+pub(crate) struct LsVerb {
+    #[command(flatten)]
+    store: StoreFlags,
+    #[command(flatten)]
+    show: ShowFlags,
+}
 
 #[derive(Serialize)]
 struct RunLine {

@@ -2,19 +2,38 @@
 
 use std::time::Duration;
 
-use clap::ArgMatches;
+use clap::{ArgMatches, Args};
 use croupier_run::{CaseSource, StoredRun};
-use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::Serialize;
 
 use crate::cases::CaseReader;
 use crate::exit::Exit;
-use crate::flags::{PlanFlags, PlanVerb, StoreFlags};
+use crate::flags::{ForecastFlags, PlanFlags, ShowFlags, StoreFlags};
 use crate::kind::Kind;
 use crate::number::format_count;
 use crate::pilot::Wanted;
 use crate::setup::{Planned, from_flags};
 use crate::{CliError, cases, pilot, run_uri, show};
+
+// What `plan` is asked.
+#[derive(Args, Clone, Debug)]
+#[group(skip)]
+pub(crate) struct PlanVerb {
+    /// Plan nothing: run a few blocks here, and say how many shards it should be and what they take
+    #[arg(long, help_heading = "Forecast")]
+    pilot: bool,
+    #[command(flatten)]
+    forecast: ForecastFlags,
+    /// How many threads a shard will have, for a forecast [default: those of this machine]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = "Forecast")]
+    threads: Option<u64>,
+    #[command(flatten)]
+    plan: PlanFlags,
+    #[command(flatten)]
+    store: StoreFlags,
+    #[command(flatten)]
+    show: ShowFlags,
+}
 
 /// How often shards publish, where they are not told otherwise.
 const CHECKPOINT: Duration = Duration::from_secs(60);
@@ -134,19 +153,13 @@ pub(super) async fn place_cases(
     store: &StoreFlags,
     source: CaseSource,
 ) -> Result<cases::Placed, CliError> {
-    const AT_ONCE: usize = 16;
     let name = cases::name(kind, flags)?;
     let wanted = cases::wanted(kind, matches, flags, source)?;
     let options = run_uri::options(store);
     let reader = CaseReader::new(kind, &wanted, &[], &options).await?;
     reader.check(&options).await?;
     let placed = cases::place(kind, &wanted, &name, store).await?;
-    let cases = &placed.cases;
-    stream::iter(cases.manifest.numbers())
-        .map(|case| reader.place(cases, case))
-        .buffer_unordered(AT_ONCE)
-        .try_for_each(|_| std::future::ready(Ok(())))
-        .await?;
+    reader.place_all(&placed.cases).await?;
     Ok(placed)
 }
 

@@ -1,15 +1,39 @@
 //! `reduce`: merges whatever shards succeeded, of a run or of each of its cases.
 
+use clap::Args;
 use croupier_run::{
-    CasesReport, Error, Found, ReduceOptions, Report, StoredCases, StoredRun, Verdict,
+    CasesReport, Error, FailedSamplesLimit, Found, Policy, ReduceOptions, Report, StoredCases,
+    StoredRun, Verdict,
 };
 use futures_util::{StreamExt, stream};
 
 use crate::exit::Exit;
-use crate::flags::ReduceVerb;
+use crate::flags::{RunFlags, ShowFlags, failed_samples, policy};
 use crate::kind::{Kind, Summary};
 use crate::setup::check_run;
 use crate::{CliError, cases, environment, run_uri, show};
+
+// What `reduce` is asked.
+#[derive(Args, Clone, Debug)]
+#[group(skip)]
+pub(crate) struct ReduceVerb {
+    #[command(flatten)]
+    run: RunFlags,
+    /// What may be missing, instead of what was planned
+    #[arg(long, value_name = "POLICY", value_parser = policy)]
+    policy: Option<Policy>,
+    /// How many samples may fail, instead of what was planned
+    #[arg(long, value_name = "N|P%", value_parser = failed_samples)]
+    failed_samples: Option<FailedSamplesLimit>,
+    /// Leave out partials of other runs instead of stopping at them
+    #[arg(long)]
+    skip_foreign: bool,
+    /// The confidence level of intervals
+    #[arg(long, default_value_t = 0.95, value_parser = level)]
+    level: f64,
+    #[command(flatten)]
+    show: ShowFlags,
+}
 
 pub(crate) async fn reduce(kind: &dyn Kind, flags: &ReduceVerb) -> Result<Exit, CliError> {
     let mut found = run_uri::find(&flags.run).await?;
@@ -177,4 +201,11 @@ impl Reduced {
         }
         Ok(exit)
     }
+}
+
+fn level(text: &str) -> Result<f64, String> {
+    text.parse()
+        .ok()
+        .filter(|level| (0.5..1.0).contains(level))
+        .ok_or_else(|| "expected a level from 0.5 up to and without 1, such as 0.95".to_owned())
 }

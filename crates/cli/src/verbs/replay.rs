@@ -1,15 +1,37 @@
 //! `replay`: runs one block or one sample again, and shows what it gives.
 
+use clap::Args;
 use croupier_compute::engine::ReplayError;
 use croupier_compute::{Estimates, Grid};
 use croupier_run::EstimateReport;
 use serde::Serialize;
 
 use crate::exit::Exit;
-use crate::flags::ReplayVerb;
+use crate::flags::{RunFlags, ShowFlags};
 use crate::kind::Kind;
 use crate::setup::from_run;
 use crate::{CliError, run_uri, show};
+
+// What `replay` is asked.
+#[derive(Args, Clone, Debug)]
+#[group(skip)]
+pub(crate) struct ReplayVerb {
+    #[command(flatten)]
+    run: RunFlags,
+    /// The block to run again
+    #[arg(
+        long,
+        value_name = "N",
+        required_unless_present = "sample",
+        conflicts_with = "sample"
+    )]
+    block: Option<u64>,
+    /// The sample to run again
+    #[arg(long, value_name = "N")]
+    sample: Option<u64>,
+    #[command(flatten)]
+    show: ShowFlags,
+}
 
 #[derive(Serialize)]
 struct ReplayReport {

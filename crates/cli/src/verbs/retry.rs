@@ -1,11 +1,25 @@
 //! `retry`: begins a round of the shards that have holes, and says how to start it.
 
+use clap::Args;
 use croupier_run::{Executable, Found, Standing, Survey};
 use serde::Serialize;
 
 use crate::exit::Exit;
-use crate::flags::RetryVerb;
+use crate::flags::{RunFlags, ShowFlags};
 use crate::{CliError, environment, run_uri, show};
+
+// What `retry` is asked.
+#[derive(Args, Clone, Debug)]
+#[group(skip)]
+pub(crate) struct RetryVerb {
+    #[command(flatten)]
+    run: RunFlags,
+    /// Also shards whose kernel failed in this very program
+    #[arg(long)]
+    all: bool,
+    #[command(flatten)]
+    show: ShowFlags,
+}
 
 #[derive(Serialize)]
 struct Retry {

@@ -1,11 +1,28 @@
 //! `rm`: removes a run, once it is meant.
 
+use clap::Args;
 use serde::Serialize;
 
 use crate::exit::Exit;
-use crate::flags::RmVerb;
+use crate::flags::{ShowFlags, StoreFlags};
 use crate::number::format_count;
 use crate::{CliError, run_uri, show};
+
+// What `rm` is asked.
+#[derive(Args, Clone, Debug)]
+#[group(skip)]
+pub(crate) struct RmVerb {
+    /// The run: its name in --store, or its path or URI
+    #[arg(long, value_name = "RUN", required = true)]
+    run: String,
+    #[command(flatten)]
+    store: StoreFlags,
+    /// Remove it; without this, only say what would be removed
+    #[arg(long)]
+    yes: bool,
+    #[command(flatten)]
+    show: ShowFlags,
+}
 
 #[derive(Serialize)]
 struct Removed {

@@ -3,14 +3,14 @@
 use std::ffi::OsString;
 use std::time::Duration;
 
-use clap::ArgMatches;
+use clap::{ArgMatches, Args};
 use croupier_fleet::index;
 use croupier_run::{CaseSource, Found, ReduceOptions};
 
 use crate::cases::CaseReader;
-use crate::engines::worker_call;
+use crate::engines::{EngineFlags, worker_call};
 use crate::exit::Exit;
-use crate::flags::RunVerb;
+use crate::flags::{ClaimFlags, PlanFlags, ShowFlags, StoreFlags, WorkFlags};
 use crate::kind::Kind;
 use crate::setup::from_flags;
 use crate::until::go_on;
@@ -19,6 +19,27 @@ use crate::verbs::plan::place;
 use crate::verbs::reduce::reduced;
 use crate::worker::Worker;
 use crate::{CliError, cases, environment, run_uri};
+
+// What `run` is asked.
+#[derive(Args, Clone, Debug)]
+#[group(skip)]
+pub(crate) struct RunVerb {
+    #[command(flatten)]
+    plan: PlanFlags,
+    #[command(flatten)]
+    work: WorkFlags,
+    #[command(flatten)]
+    engine: EngineFlags,
+    #[command(flatten)]
+    claim: ClaimFlags,
+    #[command(flatten)]
+    store: StoreFlags,
+    /// Run all of it here although an array index is present
+    #[arg(long)]
+    alone: bool,
+    #[command(flatten)]
+    show: ShowFlags,
+}
 
 /// How often a run on an engine is looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
@@ -122,9 +143,7 @@ async fn run_cases(
         eprintln!("run {} is there already: going on with it", cases.uri());
     }
     if flags.engine.on.is_some() {
-        for case in cases.manifest.numbers() {
-            reader.place(&cases, case).await?;
-        }
+        reader.place_all(&cases).await?;
         return run_on_engine(kind, flags, Found::Cases(Box::new(cases))).await;
     }
     let worker = Worker::new(&flags.work, None)?;

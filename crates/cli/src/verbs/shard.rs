@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use clap::ArgMatches;
 use clap::parser::ValueSource;
+use clap::{ArgMatches, Args};
 use croupier_fleet::{Explicit, index};
 use croupier_run::{Found, StoredRun};
 use rand::TryRng;
@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use crate::cases::CaseReader;
 use crate::exit::Exit;
-use crate::flags::ShardVerb;
+use crate::flags::{ClaimFlags, PlanFlags, ShowFlags, StoreFlags, WorkFlags};
 use crate::kind::Kind;
 use crate::number::format_count;
 use crate::setup::{from_flags, from_run};
@@ -20,6 +20,45 @@ use crate::tracking::Tracking;
 use crate::verbs::plan::place;
 use crate::worker::{Worker, advise, scheduler};
 use crate::{CliError, cases, environment, run_uri, show};
+
+// What `shard` is asked.
+#[derive(Args, Clone, Debug)]
+#[group(skip)]
+pub(crate) struct ShardVerb {
+    /// Which shard; the scheduler's array index if left out
+    #[arg(long, value_name = "N", help_heading = "Shard")]
+    pub(crate) shard: Option<u32>,
+    /// The array index, instead of the scheduler's variable
+    #[arg(
+        long,
+        value_name = "N",
+        help_heading = "Shard",
+        allow_hyphen_values = true
+    )]
+    pub(crate) index: Option<String>,
+    /// Which scheduler's variable to believe where several are set
+    #[arg(long, value_name = "SCHEDULER", help_heading = "Shard")]
+    pub(crate) index_from: Option<String>,
+    /// Added to the index, for arrays that a scheduler's limit has cut in pieces
+    #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Shard")]
+    pub(crate) index_offset: u32,
+    /// Take the index as one of this round's, which `retry` began
+    #[arg(long, value_name = "N", help_heading = "Shard")]
+    pub(crate) round: Option<u32>,
+    /// A run that is planned: its name in --store, or its path or URI. Plans one by the flags below if left out
+    #[arg(long, value_name = "RUN", help_heading = "Shard")]
+    pub(crate) run: Option<String>,
+    #[command(flatten)]
+    pub(crate) plan: PlanFlags,
+    #[command(flatten)]
+    pub(crate) work: WorkFlags,
+    #[command(flatten)]
+    pub(crate) claim: ClaimFlags,
+    #[command(flatten)]
+    pub(crate) store: StoreFlags,
+    #[command(flatten)]
+    pub(crate) show: ShowFlags,
+}
 
 #[derive(Serialize)]
 struct ShardReport {

@@ -3,15 +3,34 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use clap::Args;
 use croupier_fleet::engine::Reason;
 use croupier_fleet::tracker::State;
 use croupier_run::{Cause, Found, ShardSurvey, Standing, StoredCases, StoredRun, Survey};
 use serde::Serialize;
 
+use crate::engines::EngineFlags;
 use crate::exit::Exit;
-use crate::flags::StatusVerb;
+use crate::flags::{RunFlags, ShowFlags, TrackerFlags};
 use crate::number::format_count;
 use crate::{CliError, run_uri, show, tracking};
+
+// What `status` is asked.
+#[derive(Args, Clone, Debug)]
+#[group(skip)]
+pub(crate) struct StatusVerb {
+    #[command(flatten)]
+    run: RunFlags,
+    /// Show it again and again until the run is done or stands still
+    #[arg(long, conflicts_with = "json")]
+    watch: bool,
+    #[command(flatten)]
+    engine: EngineFlags,
+    #[command(flatten)]
+    tracker: TrackerFlags,
+    #[command(flatten)]
+    show: ShowFlags,
+}
 
 #[derive(Serialize)]
 struct StatusReport {
@@ -37,21 +56,21 @@ struct StatusReport {
     causes: Vec<Cause>,
     /// What the tracker says: a state, with the class of a failure, and how many shards; null where none was asked.
     tracked: Option<BTreeMap<String, usize>>,
-    /// What the scheduler says of shards that ended badly; null where no engine was named.
+    /// What the scheduler says of shards that ended badly; null where no engine was named that can be asked.
     reasons: Option<Vec<ReasonReport>>,
     /// What it says beside them, a line each; null likewise.
     overview: Option<Vec<String>>,
 }
 
 /// What a scheduler says.
-struct Said {
-    reasons: Vec<ReasonReport>,
+pub(super) struct Said {
+    pub(super) reasons: Vec<ReasonReport>,
     overview: Vec<String>,
 }
 
 #[derive(Serialize)]
-struct ReasonReport {
-    shard: u32,
+pub(super) struct ReasonReport {
+    pub(super) shard: u32,
     job: String,
     state: String,
     reason: String,
@@ -72,7 +91,7 @@ pub(crate) async fn status(flags: &StatusVerb) -> Result<Exit, CliError> {
     let mut found = run_uri::find(&flags.run).await?;
     loop {
         let survey = found.survey().await?;
-        let said = said(flags, &found).await?;
+        let said = said(&flags.engine, &found).await?;
         let (what, tracked) = match &mut found {
             Found::Run(run) => (What::of(run), tracked(flags, run).await?),
             Found::Cases(_) if flags.tracker.tracker.is_some() => {
@@ -93,12 +112,11 @@ pub(crate) async fn status(flags: &StatusVerb) -> Result<Exit, CliError> {
     }
 }
 
-/// What the engine says, where one is named.
-async fn said(flags: &StatusVerb, run: &Found) -> Result<Option<Said>, CliError> {
-    if flags.engine.on.is_none() {
+/// What the engine says, where one is named that can be asked.
+pub(super) async fn said(flags: &EngineFlags, run: &Found) -> Result<Option<Said>, CliError> {
+    let Some(mut engine) = flags.asked(run).await? else {
         return Ok(None);
-    }
-    let mut engine = flags.engine.of(run).await?;
+    };
     let reasons = engine.reasons().await?;
     let report = |reason: Reason| ReasonReport {
         shard: reason.shard,
@@ -300,13 +318,7 @@ fn text(report: &StatusReport) -> String {
     }
     let reasons = report.reasons.as_deref().unwrap_or_default();
     for reason in reasons.iter().take(MOST_REASONS) {
-        text.push_str(&format!(
-            "\nshard {} ({}) {}: {}",
-            reason.shard, reason.job, reason.state, reason.reason
-        ));
-        if let Some(logs) = &reason.logs {
-            text.push_str(&format!("\n        {logs}"));
-        }
+        text.push_str(&format!("\n{}", reason_text(reason)));
     }
     if reasons.len() > MOST_REASONS {
         text.push_str(&format!(
@@ -319,6 +331,17 @@ fn text(report: &StatusReport) -> String {
     }
     if let Some(reason) = &report.stopped {
         text.push_str(&format!("\nstopped {reason}"));
+    }
+    text
+}
+
+pub(super) fn reason_text(reason: &ReasonReport) -> String {
+    let mut text = format!(
+        "shard {} ({}) {}: {}",
+        reason.shard, reason.job, reason.state, reason.reason
+    );
+    if let Some(logs) = &reason.logs {
+        text.push_str(&format!("\n        {logs}"));
     }
     text
 }

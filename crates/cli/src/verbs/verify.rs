@@ -1,14 +1,28 @@
 //! `verify`: runs a part of a run again on one thread, and compares bits.
 
+use clap::Args;
 use croupier_run::{Depth, Found, StoredRun, Verified};
 use serde::Serialize;
 
 use crate::exit::Exit;
-use crate::flags::VerifyVerb;
+use crate::flags::{RunFlags, ShowFlags};
 use crate::kind::Kind;
 use crate::number::format_count;
 use crate::setup::from_run;
 use crate::{CliError, run_uri, show};
+
+// What `verify` is asked.
+#[derive(Args, Clone, Debug)]
+#[group(skip)]
+pub(crate) struct VerifyVerb {
+    #[command(flatten)]
+    run: RunFlags,
+    /// Run every row of every partial again, which is all of the work
+    #[arg(long)]
+    deep: bool,
+    #[command(flatten)]
+    show: ShowFlags,
+}
 
 #[derive(Serialize)]
 struct VerifyReport {

@@ -133,7 +133,9 @@ impl StepFunctions {
             .collect();
         for (item, meaning) in running {
             unlisted.remove(&item.execution_arn);
-            if !self.executions.contains_key(&item.execution_arn) {
+            // One that had ended runs again where it was redriven, or never ended and was listed late.
+            let known = self.executions.get(&item.execution_arn);
+            if known.is_none_or(|known| !known.is_running) {
                 let described = self.service.describe(&item.execution_arn).await?;
                 let input = described.input.as_deref().unwrap_or_default();
                 let execution = Execution {
@@ -226,6 +228,7 @@ impl Engine for StepFunctions {
             self.learn_round(meaning).await?;
             let name = self.names.execution(meaning, number);
             let subject = Subject::of(&self.run, &self.call.arguments);
+            let subject = subject.map_err(|error| failed("reading the run's plan", error))?;
             let input = input::input(&subject, &self.options, &name, &indexes, round);
             let input =
                 input.map_err(|error| failed(&format!("making the input of {name}"), error))?;

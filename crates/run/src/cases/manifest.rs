@@ -147,8 +147,10 @@ impl CasesManifest {
 
     /// Whether `case` is one of them.
     pub fn has(&self, case: u32) -> bool {
-        let mut ranges = self.cases.iter();
-        ranges.any(|range| (range.first..=range.last).contains(&case))
+        // They are in order, and there may be as many as cases.
+        let at = self.cases.partition_point(|range| range.last < case);
+        let range = self.cases.get(at);
+        range.is_some_and(|range| range.first <= case)
     }
 
     /// The first of them.

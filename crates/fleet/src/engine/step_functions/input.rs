@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use croupier_run::{Found, Policy};
+use croupier_run::{Found, Policy, Tolerance};
 use serde::{Deserialize, Serialize};
 
 use super::options::StepFunctionsOptions;
@@ -76,18 +76,35 @@ pub(super) struct Subject<'a> {
     pub(super) uri: String,
     pub(super) name: &'a str,
     pub(super) policy: Policy,
+    /// How many shards may be lost before the policy refuses the result; none where that is not told by their number.
+    pub(super) tolerated: Option<u32>,
     /// The worker's call.
     pub(super) arguments: &'a [String],
 }
 
 impl<'a> Subject<'a> {
-    pub(super) fn of(run: &'a Found, arguments: &'a [String]) -> Self {
-        Self {
+    pub(super) fn of(run: &'a Found, arguments: &'a [String]) -> Result<Self, croupier_run::Error> {
+        Ok(Self {
             uri: run.uri(),
             name: run.name(),
             policy: run.policy(),
+            tolerated: run.tolerated_shards()?,
             arguments,
+        })
+    }
+
+    /// How many percent of `items` may fail before the machine ends the others: rounded up, so that the policy would
+    /// refuse the result at that number too. None where all are to end: what is complete later costs its holes alone,
+    /// and rounds mend what failed.
+    fn tolerated_failure_percentage(&self, items: usize) -> Option<u32> {
+        if self.policy.fail_fast {
+            return Some(0);
         }
+        if self.policy.retries > 0 || self.policy.tolerance == Tolerance::Nothing {
+            return None;
+        }
+        let percent = (u64::from(self.tolerated?) * 100).div_ceil(items.max(1) as u64);
+        u32::try_from(percent).ok().filter(|percent| *percent < 100)
     }
 }
 
@@ -125,7 +142,7 @@ pub(super) fn input(
         threads: options.vcpus.map(|vcpus| vcpus.ceil().max(1.0) as u64),
         attempt_seconds: options.attempt_duration_seconds,
         max_concurrency: options.max_concurrency,
-        tolerated_failure_percentage: subject.policy.fail_fast.then_some(0),
+        tolerated_failure_percentage: subject.tolerated_failure_percentage(indexes.len()),
         tags,
         finish_command: options.finish_command.as_deref(),
         finish_queue: options.finish_queue.as_deref(),
@@ -180,6 +197,8 @@ mod tests {
 
     use super::*;
 
+    const TOLERATED: u32 = 3;
+
     fn options() -> StepFunctionsOptions {
         StepFunctionsOptions {
             state_machine_arn: "arn:aws:states:eu-west-1:123456789012:stateMachine:map".to_owned(),
@@ -207,6 +226,7 @@ mod tests {
             uri: "s3://b/runs/demo".to_owned(),
             name: "demo",
             policy: policy.parse().unwrap(),
+            tolerated: Some(TOLERATED),
             arguments: &arguments,
         };
         let text = input(&subject, options, "demo-1-s0-7-0", indexes, round).unwrap();
@@ -269,6 +289,26 @@ mod tests {
                 "finishDefinition": "drive",
             })
         );
+    }
+
+    #[test]
+    fn the_machine_stops_no_earlier_than_the_policy_refuses() {
+        let percentage = |policy: &str, items: u32| {
+            let indexes: Vec<u32> = (0..items).collect();
+            let made = made(&options(), policy, &indexes, None);
+            made.get("toleratedFailurePercentage")
+                .and_then(Value::as_u64)
+        };
+        // Three may fail of each: more than 37.5 %, 1.5 %, 0.01 %.
+        for (items, percent) in [(8, 38), (200, 2), (20_000, 1), (4, 75)] {
+            assert_eq!(percentage("tolerate=1%", items), Some(percent));
+            assert_eq!(percentage("tolerate=3", items), Some(percent));
+        }
+        assert_eq!(percentage("tolerate=3", 3), None);
+        assert_eq!(percentage("fail-fast", 8), Some(0));
+        for policy in ["complete", "retry=1", "retry=1,tolerate=1%"] {
+            assert_eq!(percentage(policy, 8), None, "{policy}");
+        }
     }
 
     #[test]
