@@ -8,7 +8,7 @@
 //!
 //! | method | assumes | from |
 //! |---|---|---|
-//! | [`Method::Bounded`] | every sample lies within bounds that are known, the estimate is the samples' mean | Howard, Ramdas, McAuliffe and Sekhon, "Time-uniform, nonparametric, nonasymptotic confidence sequences", Annals of Statistics 49 (2021), the two-sided beta-binomial mixture |
+//! | [`Method::Bounded`] | every sample lies within bounds that are known, the estimate is the samples' mean | Howard, Ramdas, McAuliffe and Sekhon, "Time-uniform, nonparametric, nonasymptotic confidence sequences", Annals of Statistics 49 (2021), the two-sided beta-binomial mixture; for [`Support::Between`] mixed with an empirical Bernstein bound, by the inequality of Fan, Grama and Liu, Electronic Journal of Probability 20 (2015) |
 //! | [`Method::Asymptotic`] | as many samples as an ordinary interval needs, and a variance | Waudby-Smith, Arbour, Sinha, Kennedy and Ramdas, "Time-uniform central limit theory and asymptotic confidence sequences", Annals of Statistics 52 (2024) |
 //!
 //! Both mix over what the truth could be instead, with a spread that is the error of the first look.

@@ -256,11 +256,15 @@ fn cell_of(distance: f64, cells_per_unit: f64) -> usize {
     (distance * cells_per_unit + TO_INTEGER).to_bits() as u32 as usize
 }
 
-/// The fewest cells that have at most `most` edges each; none where they would be more than finding bins is worth.
+/// The fewest cells that have one edge each, or the most there may be if `most` edges each will do; none where they would
+/// be more than finding bins is worth.
 fn cells(edges: &[f64], most: usize) -> Option<Guess> {
     let (low, high) = (edges[0], edges[edges.len() - 1]);
     let largest = 64 + 8 * edges.len();
     let mut count = edges.len() - 1;
+    while most > 1 && 2 * count <= largest {
+        count *= 2;
+    }
     while count <= largest {
         let cells_per_unit = count as f64 / (high - low);
         if cells_per_unit.is_infinite() {
