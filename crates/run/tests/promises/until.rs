@@ -105,14 +105,19 @@ async fn a_driver_that_was_killed_after_its_look_is_taken_up() {
     let store = memory();
     let mut run = planned(&store, 2, until(&["rel=0.01"])).await;
     work_all(&run, Arc::new(NORMAL), 0..2).await;
-    let report = reduced(&run).await.report;
-    assert!(run.go_on(&report).await.unwrap());
+    let own = reduced(&run).await.report;
+    // The one that was killed saw a hole, say, and decided otherwise.
+    let mut killed = own.clone();
+    let look = killed.until.as_mut().unwrap().looks.last_mut().unwrap();
+    look.goes_on_to = Some(512);
+    assert!(run.go_on(&killed).await.unwrap());
     store.delete("demo/segments/1.json").await.unwrap();
     let mut again = open(&store, "demo").await.unwrap();
     assert_eq!(again.segments.len(), 1);
     assert!(!again.is_over().await.unwrap());
-    let report = reduced(&again).await.report;
-    assert!(again.go_on(&report).await.unwrap());
+    let shown = reduced(&again).await.report;
+    assert_eq!(shown.until.unwrap().looks, killed.until.unwrap().looks);
+    assert!(again.go_on(&own).await.unwrap());
     assert_eq!(again.segments, run.segments);
     let driven = drive(&mut again).await;
     assert_eq!(driven.verdict, Verdict::Accepted);
@@ -168,6 +173,7 @@ async fn a_hole_is_for_the_policy_first() {
         let mut run = plan(&store, "demo", &tolerant).await.unwrap().run;
         work_all(&run, Arc::new(NORMAL), [0, 1, 3]).await;
         let reduced = reduced(&run).await;
+        assert_eq!(reduced.report.until.as_ref().unwrap().met, decides);
         assert!(!run.go_on(&reduced.report).await.unwrap());
         assert_eq!(run.is_over().await.unwrap(), decides, "{policy}");
         let looks = run.looks().await.unwrap();
