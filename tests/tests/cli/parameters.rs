@@ -77,6 +77,21 @@ fn what_is_replayed_is_said_on_the_command_line_alone() {
     program.call("replay --run demo").exits(2);
 }
 
+/// A seed that was drawn is the run's from then on.
+#[test]
+fn who_calls_again_without_a_seed_means_the_one_that_was_drawn() {
+    let here = fresh();
+    let call = "run --samples 5000 --name demo --json";
+    let first = pi(&here).call(call).exits(0);
+    first.tells(&["seed "]);
+    let again = pi(&here).call(call).exits(0).json();
+    assert_eq!(again["digest"], first.json()["digest"]);
+    assert_eq!(again["seed"], first.json()["seed"]);
+    pi(&here)
+        .call(&format!("{call} --seed 5"))
+        .is_refused(&["demo", "seed"]);
+}
+
 /// A run that is gone on with keeps its policy, and is judged by it.
 #[test]
 fn the_policy_is_the_one_that_was_planned() {

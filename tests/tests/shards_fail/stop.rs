@@ -104,6 +104,24 @@ fn a_worker_told_to_end_publishes_what_is_finished_and_drops_what_it_has_in_hand
     assert_eq!(whole.json()["digest"], quiet);
 }
 
+/// Workers would go on without their run, and leave what no verb finds.
+#[test]
+fn a_run_at_work_is_not_removed() {
+    let here = fresh();
+    let _ = doomed(here.path()).call(PLAN).exits(0);
+    let hanging = doomed(here.path())
+        .with("HANG_AT", "600")
+        .start("shard --run demo --shard 1 --threads 1");
+    wait_until("it hangs", || here.path().join("hanging").exists());
+    doomed(here.path())
+        .call("rm --run demo --yes")
+        .is_refused(&["1 of its shards", "cancel --run", "--force"]);
+    hanging.process().terminate();
+    let _ = hanging.wait().exits(75);
+    let _ = doomed(here.path()).call("rm --run demo --yes").exits(0);
+    assert!(!is_there(here.path(), "manifest.json"));
+}
+
 /// Some schedulers tell every process of a job. The worker hears it from its parent too, and that is one word.
 #[test]
 fn a_worker_that_is_told_twice_at_once_publishes_all_the_same() {

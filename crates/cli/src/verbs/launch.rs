@@ -66,6 +66,7 @@ pub(crate) async fn launch(
     matches: &ArgMatches,
     flags: &LaunchVerb,
 ) -> Result<Exit, CliError> {
+    flags.engine.check()?;
     if flags.dry_run {
         if cases::source(&flags.plan, false)?.is_some() {
             return Err(pilot::no_cases("--dry-run"));
@@ -82,7 +83,6 @@ pub(crate) async fn launch(
         show::print(flags.show.json, &forecast, pilot::text)?;
         return Ok(Exit::Done);
     }
-    flags.engine.check()?;
     if flags.engine.name() == EngineName::Local && flags.no_driver {
         return Err(CliError::Usage(
             "--no-driver: with --on local only a driver starts shards; use `drive`".to_owned(),

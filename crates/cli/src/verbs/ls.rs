@@ -62,6 +62,9 @@ pub(crate) async fn ls(flags: &LsVerb) -> Result<Exit, CliError> {
         }
     }
     lines.sort_by(|a, b| a.created.cmp(&b.created));
+    if lines.is_empty() {
+        eprintln!("no runs in {}", store.uri());
+    }
     show::print(flags.show.json, &lines, |lines| {
         lines
             .iter()

@@ -86,7 +86,13 @@ pub(crate) async fn run(
     loop {
         let failures = worker
             .work_on_all(&run, &*planned.kernel, first, flags.plan.failed_samples)
-            .await?;
+            .await
+            .inspect_err(|error| {
+                if error.exit() == Exit::Stopped {
+                    let program = environment::program();
+                    eprintln!("to go on with it:\n  {program} drive --run {}", run.uri());
+                }
+            })?;
         first = run.shards();
         for failure in &failures {
             eprintln!("error: {failure}");
