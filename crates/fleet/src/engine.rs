@@ -3,6 +3,8 @@
 #[cfg(feature = "aws")]
 mod aws_batch;
 #[cfg(feature = "aws")]
+mod cloud_watch;
+#[cfg(feature = "aws")]
 mod failure;
 pub mod kubernetes;
 mod local;
