@@ -166,4 +166,33 @@ mod until {
             .call("shard --run demo --shard 0 --until rel=0.2")
             .is_refused(&["leave out", "--until"]);
     }
+
+    #[test]
+    fn jobs_that_nobody_drives_on_are_refused() {
+        let here = fresh();
+        let doomed = doomed(here.path());
+        let launch = "launch --on kubernetes --container-image registry.example/doomed:1";
+        let plan = "--until rel=0.1 --samples 320 --seed 7 --shards 2 --name demo";
+        let words = ["--until", "--samples", "--no-driver", "drive"];
+        doomed.call(&format!("{launch} {plan}")).is_refused(&words);
+        assert!(!is_there(here.path(), "manifest.json"), "it was planned");
+        let _ = doomed.call(&format!("plan {plan}")).exits(0);
+        let named = format!("{launch} --run demo");
+        doomed.call(&named).is_refused(&words);
+        let jobs = |json: Value| json["items"].as_array().unwrap().len();
+        let alone = doomed.call(&format!("{named} --no-driver --json")).exits(0);
+        assert_eq!(jobs(alone.json()), 1, "the shards alone");
+
+        // What was looked at for the last time needs no further segment; nor does what was planned without.
+        let over = "--until rel=1e-3 --max-samples 320 --seed 7 --name over";
+        let _ = doomed.call(&format!("run {over}")).exits(3);
+        let _ = doomed.call(&format!("{launch} --run over")).exits(0);
+        let fixed = "--samples 320 --seed 7 --shards 2 --name fixed --json";
+        let both = doomed.call(&format!("{launch} {fixed}")).exits(0).json();
+        let wait = &both["items"][1]["spec"]["template"]["spec"]["containers"][0]["args"];
+        assert_eq!(jobs(both.clone()), 2, "{both}");
+        let wait = wait.to_string();
+        assert!(wait.starts_with(r#"["wait","--run","#), "{wait}");
+        assert!(wait.contains(r#""--max-idle","30m""#), "{wait}");
+    }
 }

@@ -9,8 +9,8 @@
 //!
 //! What is true of a run is what its valid partials say; all else in the store explains.
 //!
-//! invariant: nothing is ever changed in place except attempt records and a result's own files, and
-//! workers delete nothing.
+//! invariant: nothing is ever changed in place except attempt records and a result's own files. Workers
+//! delete nothing, but for the probe of one that plans; `stopped.json` is deleted by who takes it back.
 //! invariant: a partial's bytes depend on the identity, the build and the blocks, never on clock, host
 //! or order.
 //! invariant: tallies in memory do not grow with the number of shards.

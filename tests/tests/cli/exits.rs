@@ -262,7 +262,7 @@ fn seventy_five_is_stopped_in_time_with_its_work_kept() {
         .with("TERMINATE_AT", "3210")
         .call(run)
         .exits(75);
-    stopped.says(&["stopping", "which are kept"]);
+    stopped.says(&["stopping", "which are kept", "drive --run"]);
     let kept = unsteady.call("status --json").exits(0).json();
     let done = kept["blocks"]["done"].as_u64().unwrap();
     assert!((200..6250).contains(&done), "{kept}");

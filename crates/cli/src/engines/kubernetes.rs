@@ -10,8 +10,9 @@ use crate::{CliError, show};
 
 /// How often the last Job looks.
 const LOOK_EVERY: &str = "4m";
-/// Kubernetes may wait six minutes before it repeats an index, in which nothing is at work.
-const MAX_IDLE: &str = "8m";
+/// How long nothing may be at work before the last Job reduces what there is. Kubernetes waits up to six minutes before
+/// it repeats an index, and a node that is added for a pod, with the image on it, takes some ten.
+const MAX_IDLE: &str = "30m";
 
 // Indexed Jobs of Kubernetes.
 #[derive(Args, Clone, Debug)]
@@ -50,6 +51,13 @@ impl KubernetesFlags {
     /// How many threads a shard has.
     pub(crate) fn threads(&self) -> Option<u64> {
         self.options(String::new()).threads()
+    }
+
+    /// That the Jobs can't do what `--until` may need.
+    pub(crate) fn further_segments() -> CliError {
+        CliError::Usage(
+            "--on kubernetes: a driver begins the further segments of --until, and none of the Jobs is one: plan a fixed number of samples with --samples, or choose an engine with a driver (such as --on slurm or --on aws-batch), or give --no-driver, and when the Jobs have ended call `drive`, which runs the other segments where it is called".to_owned(),
+        )
     }
 
     fn options(&self, image: String) -> KubernetesOptions {
@@ -106,7 +114,6 @@ pub(crate) async fn print(
         uri: &uri,
         policy: run.policy(),
         at_most_once: run.at_most_once(),
-        shards: run.shards(),
     };
     let options = flags.options(image);
     let mut jobs = options.shard_jobs(&subject, &call.arguments, &parts);

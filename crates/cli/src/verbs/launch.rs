@@ -6,7 +6,8 @@ use croupier_run::{Found, Standing};
 use serde::Serialize;
 
 use crate::engines::{
-    EngineFlags, EngineName, StepFunctionsFlags, driver_arguments, print_manifests, worker_call,
+    EngineFlags, EngineName, KubernetesFlags, StepFunctionsFlags, driver_arguments,
+    print_manifests, worker_call,
 };
 use crate::exit::Exit;
 use crate::flags::{ClaimFlags, ForecastFlags, PlanFlags, ShowFlags, StoreFlags, WorkFlags};
@@ -88,7 +89,15 @@ pub(crate) async fn launch(
             "--no-driver: with --on local only a driver starts shards; use `drive`".to_owned(),
         ));
     }
+    let has_jobs_alone = flags.engine.name() == EngineName::Kubernetes && !flags.no_driver;
+    // Said before anything is planned: who is refused will plan something else under the name.
+    if has_jobs_alone && flags.plan.until.are_given() {
+        return Err(KubernetesFlags::further_segments());
+    }
     let mut run = open_or_plan(kind, matches, flags).await?;
+    if has_jobs_alone && !run.is_over().await? {
+        return Err(KubernetesFlags::further_segments());
+    }
     let call = worker_call(&run, &flags.work, &flags.claim, &flags.store)?;
     if flags.engine.name() == EngineName::Kubernetes {
         run.resume().await?;

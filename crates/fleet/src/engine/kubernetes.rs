@@ -2,7 +2,7 @@
 //! here, and none are taken.
 //!
 //! What an engine does elsewhere is written into the Jobs. Kubernetes repeats an index that failed, gives up one whose
-//! kernel failed, and stops all where the policy says so. Another Job waits for the run and reduces it.
+//! kernel failed, and ends all where more have failed than the policy accepts. Another Job waits for the run and reduces it.
 
 mod job;
 mod yaml;
@@ -56,8 +56,6 @@ pub struct Subject<'r> {
     pub policy: Policy,
     /// Whether no shard may be started twice.
     pub at_most_once: bool,
-    /// How many shards it has.
-    pub shards: u32,
 }
 
 /// Will end the same way when it is repeated: bad input, bits that differ, a foreign build, a kernel that failed.
@@ -215,8 +213,8 @@ impl Rule {
     }
 }
 
-/// How many indexes may fail before the others are stopped, since the result would be refused whatever they give; none
-/// where they go on in any case.
+/// How many indexes may fail before the others are ended, since the result would be refused whatever they give; none
+/// where that can't be told from a count of indexes.
 fn may_fail(of: &Subject<'_>) -> Option<u32> {
     if of.policy.fail_fast {
         return Some(0);
@@ -224,11 +222,8 @@ fn may_fail(of: &Subject<'_>) -> Option<u32> {
     match of.policy.tolerance {
         Tolerance::Nothing => None,
         Tolerance::Shards(shards) => Some(shards),
-        // The policy counts blocks, and a shard that failed has left some: so one more than its share of shards.
-        Tolerance::Blocks(share) => {
-            let shards = share.of(of.shards.into()).saturating_add(1);
-            Some(u32::try_from(shards).unwrap_or(u32::MAX))
-        }
+        // Blocks are counted, and shards that failed have published some of theirs: any number of them may be accepted.
+        Tolerance::Blocks(_) => None,
     }
 }
 

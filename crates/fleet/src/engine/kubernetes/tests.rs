@@ -4,13 +4,15 @@ use serde_json::Value;
 use super::*;
 use crate::engine::parts;
 
+/// How many shards the run has.
+const SHARDS: u32 = 200;
+
 fn subject(policy: &str) -> Subject<'_> {
     Subject {
         name: "Pi_2026.11",
         uri: "s3://bucket/runs/Pi_2026.11",
         policy: policy.parse().unwrap(),
         at_most_once: false,
-        shards: 200,
     }
 }
 
@@ -43,7 +45,7 @@ fn call() -> Vec<String> {
 
 fn all(policy: &str) -> List {
     let of = subject(policy);
-    let shards: Vec<u32> = (0..of.shards).collect();
+    let shards: Vec<u32> = (0..SHARDS).collect();
     let parts = parts(&shards, None, 150);
     let mut jobs = options().shard_jobs(&of, &call(), &parts);
     let wait = vec!["wait".to_owned(), "on".to_owned()];
@@ -120,7 +122,15 @@ fn the_policy_says_how_many_may_fail() {
     assert_eq!(most("fail-fast"), 0);
     assert_eq!(most("tolerate=7"), 7);
     assert_eq!(most("tolerate=500"), 150, "no more than the Job has");
-    assert_eq!(most("retry=1,tolerate=1.5%"), 4);
+}
+
+/// A shard that failed near its end lacks few blocks: where the half of them is tolerated, all shards may fail so.
+#[test]
+fn no_number_of_failed_indexes_says_how_many_blocks_are_missing() {
+    for policy in ["tolerate=0%", "retry=1,tolerate=1.5%", "tolerate=50%"] {
+        let most = &job(policy)["spec"]["maxFailedIndexes"];
+        assert_eq!(*most, Value::Null, "{policy}");
+    }
 }
 
 #[test]
