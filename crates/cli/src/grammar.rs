@@ -74,7 +74,7 @@ pub(crate) fn command(call: &Call<'_>) -> Command {
         ),
         (
             DriveVerb::augment_args(Command::new("drive")),
-            "Apply the run's policy on this machine until it is done: start shards, retry, stop, reduce",
+            "Apply the run's policy until it is done: start shards, here or --on an engine, retry, stop, reduce",
         ),
         (
             WaitVerb::augment_args(Command::new("wait")),
