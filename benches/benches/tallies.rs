@@ -132,17 +132,23 @@ fn distributions(budget: Budget, values: &[f64]) {
         }),
         Way::new("an array of counts", by_hand),
     );
-    compare(
-        budget,
-        "Histogram::record",
-        ITEMS,
-        "none",
-        Way::new("given edges", || {
-            let edges: Vec<f64> = (0..=100).map(|edge| f64::from(edge) / 100.0).collect();
-            record(Histogram::with_edges(edges));
-        }),
-        Way::new("an array of counts", by_hand),
-    );
+    // At even distances, at ones that grow, and so crowded on both sides of zero that they are bisected.
+    let ways: [(&str, fn(f64) -> f64); 3] = [
+        ("given edges, even", |at| at),
+        ("given edges, squares", |at| at * at),
+        ("given edges, crowded", |at| (2.0 * at - 1.0).powi(15)),
+    ];
+    for (name, edge) in ways {
+        let edges: Vec<f64> = (0..=100).map(|at| edge(f64::from(at) / 100.0)).collect();
+        compare(
+            budget,
+            "Histogram::record",
+            ITEMS,
+            aim,
+            Way::new(name, || record(Histogram::with_edges(edges.clone()))),
+            Way::new("an array of counts", by_hand),
+        );
+    }
     compare(
         budget,
         "Quantiles::record",

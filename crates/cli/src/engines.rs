@@ -52,6 +52,14 @@ impl EngineName {
             Self::Kubernetes => "kubernetes",
         }
     }
+
+    /// Whether it is AWS that starts shards.
+    fn is_of_aws(self) -> bool {
+        matches!(
+            self,
+            Self::AwsBatch | Self::AwsBatchEach | Self::StepFunctions
+        )
+    }
 }
 
 // Where shards run.
@@ -90,6 +98,35 @@ impl EngineFlags {
         }
     }
 
+    /// Checks what can be told before there is a run.
+    pub(crate) fn check(&self) -> Result<(), CliError> {
+        if !cfg!(feature = "aws") && self.name().is_of_aws() {
+            return Err(without_aws());
+        }
+        let batch = &self.batch;
+        let needed = match self.name() {
+            EngineName::Local | EngineName::Slurm => Vec::new(),
+            EngineName::AwsBatch | EngineName::AwsBatchEach => vec![
+                ("job-definition", batch.job_definition.is_some()),
+                ("job-queue", batch.job_queue.is_some()),
+            ],
+            EngineName::StepFunctions => vec![(
+                "state-machine-arn",
+                self.step_functions.state_machine_arn.is_some(),
+            )],
+            EngineName::Kubernetes => {
+                vec![("container-image", self.kubernetes.container_image.is_some())]
+            }
+        };
+        match needed.iter().find(|(_, is_there)| !is_there) {
+            None => Ok(()),
+            Some((flag, _)) => Err(CliError::Usage(format!(
+                "--on {} needs --{flag}",
+                self.name().name()
+            ))),
+        }
+    }
+
     /// The engine for `run`, whose workers are called by `call`.
     pub(crate) async fn open(
         &self,
@@ -122,6 +159,14 @@ impl EngineFlags {
         };
         self.open(run, call).await.map(Some)
     }
+}
+
+/// The engines of AWS are not in this program.
+pub(crate) fn without_aws() -> CliError {
+    CliError::Usage(
+        "this program was built without the engines of AWS: build it with the feature `aws` of croupier"
+            .to_owned(),
+    )
 }
 
 /// How the workers of `run` are called, but for their shard.

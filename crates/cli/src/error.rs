@@ -86,6 +86,7 @@ impl CliError {
             | Self::Threads(_) => Exit::BadInput,
             Self::Tracked { exit, .. } => *exit,
             Self::Tracker(error) if !error.is_retryable() => Exit::BadInput,
+            Self::Engine(error) if !error.is_retryable => Exit::BadInput,
             Self::Tracker(_) | Self::Pool(_) | Self::Engine(_) | Self::System { .. } => {
                 Exit::Failed
             }

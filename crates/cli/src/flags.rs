@@ -46,7 +46,7 @@ pub(crate) struct PlanFlags {
     #[arg(long, value_name = "N", value_parser = number::count, help_heading = "Plan")]
     pub(crate) samples: Option<u64>,
     /// The seed; drawn, printed and stored if left out
-    #[arg(long, value_name = "N", help_heading = "Plan")]
+    #[arg(long, value_name = "N", value_parser = number::count, help_heading = "Plan")]
     pub(crate) seed: Option<u64>,
     /// How many shards the samples are dealt to [default: 1]
     #[arg(long, value_name = "N", value_parser = shards, help_heading = "Plan")]

@@ -1,6 +1,6 @@
 //! The verbs and their flags, as clap takes them.
 
-use clap::{Args, Command};
+use clap::{Arg, Args, Command};
 use croupier_compute::check_kernel_name;
 
 use crate::app::Call;
@@ -74,7 +74,7 @@ pub(crate) fn command(call: &Call<'_>) -> Command {
         ),
         (
             DriveVerb::augment_args(Command::new("drive")),
-            "Apply the run's policy on this machine until it is done: start shards, retry, stop, reduce",
+            "Apply the run's policy until it is done: start shards, here or --on an engine, retry, stop, reduce",
         ),
         (
             WaitVerb::augment_args(Command::new("wait")),
@@ -123,7 +123,11 @@ pub(crate) fn command(call: &Call<'_>) -> Command {
     ];
     let verbs = verbs.into_iter().map(|(verb, about)| {
         // The groups of flags bring no help of their own, but a kernel's documentation comes with it.
-        let verb = verb.arg(target::argument()).about(about).long_about(None);
+        let verb = verb
+            .arg(target::argument())
+            .mut_args(takes_negative_numbers)
+            .about(about)
+            .long_about(None);
         if kind.is_task() {
             without_samples(verb)
         } else {
@@ -149,6 +153,14 @@ pub(crate) fn command(call: &Call<'_>) -> Command {
             env!("CARGO_PKG_VERSION")
         ))
         .subcommands(verbs)
+}
+
+/// What is wrong with a negative number is for the flag's own parser to say: clap would take it for an unknown flag.
+fn takes_negative_numbers(argument: Arg) -> Arg {
+    match argument.get_action().takes_values() {
+        true => argument.allow_negative_numbers(true),
+        false => argument,
+    }
 }
 
 /// `run` with an engine is for those who know it: `launch --help` shows what engines take.

@@ -25,6 +25,10 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 /// A kernel that can be called from the command line: its parameters are flags, and are stored with a run.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a kernel that a command line can call",
+    label = "implement `Kernel`, and derive `Args`, `Serialize` and `Deserialize`"
+)]
 pub trait Program: Kernel + Args + Serialize + DeserializeOwned {}
 
 impl<K: Kernel + Args + Serialize + DeserializeOwned> Program for K {}

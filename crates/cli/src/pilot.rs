@@ -141,6 +141,13 @@ fn time_blocks(planned: &Planned, blocks: u64) -> Result<Vec<f64>, CliError> {
 }
 
 /// The forecast as a person reads it.
+/// Many cases may cost each its own.
+pub(crate) fn no_cases(flag: &str) -> CliError {
+    CliError::Usage(format!(
+        "{flag}: a forecast is of one set of parameters; say those of a typical case by flags, instead of --cases"
+    ))
+}
+
 pub(crate) fn text(forecast: &Forecast) -> String {
     let [shortest, longest] = forecast.seconds_per_block_range.map(show::seconds);
     let mut text = format!(

@@ -32,8 +32,15 @@ pub(crate) async fn from_flags(
         .read_flags(matches)
         .map_err(|error| CliError::Parameters(error.into()))?;
     let flags = &flags_for(kind, matches, flags)?;
-    let seed_was_drawn = flags.seed.is_none() && !kind.is_task();
-    let seed = match flags.seed {
+    // Whoever calls again for a run without saying its seed means the one that was drawn for it.
+    let planned = match &flags.name {
+        Some(name) if flags.seed.is_none() && !kind.is_task() => {
+            croupier_run::planned_seed(&run_uri::open_store(store).await?, name).await?
+        }
+        _ => None,
+    };
+    let seed_was_drawn = flags.seed.is_none() && planned.is_none() && !kind.is_task();
+    let seed = match flags.seed.or(planned) {
         Some(seed) => seed,
         None if kind.is_task() => 0,
         None => croupier_run::drawn_seed()?,

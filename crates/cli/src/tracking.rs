@@ -170,8 +170,8 @@ impl Tracking {
 
 fn class(error: &CliError) -> FailureClass {
     match error {
-        CliError::Run(Error::Kernel(_)) | CliError::Advised { .. } => FailureClass::Kernel,
         CliError::Run(Error::Stopped { .. } | Error::RunStopped { .. }) => FailureClass::Stopped,
+        error if error.exit() == Exit::KernelFailed => FailureClass::Kernel,
         _ => FailureClass::Failed,
     }
 }

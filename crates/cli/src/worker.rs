@@ -173,15 +173,20 @@ fn stop_at(given: Option<Duration>) -> Option<Instant> {
     Instant::now().checked_add(work)
 }
 
-/// Waits for SIGTERM or SIGINT; a second one ends the process at once. What comes within a second is one word said
-/// twice, as where a scheduler tells all processes of a job and this one's parent hands it on.
+/// Waits for SIGTERM or SIGINT; a second one ends the process at once.
 async fn stop_when_asked(control: Arc<Control>) {
-    const ONE_WORD: Duration = Duration::from_secs(1);
     if told_to_stop().await.is_none() {
         return;
     }
     eprintln!("stopping: what is finished is published");
     control.stop();
+    exit_when_told_again().await;
+}
+
+/// Ends the process at the next SIGTERM or SIGINT. What comes within a second is one word said twice, as where a
+/// scheduler tells all processes of a job and this one's parent hands it on.
+pub(crate) async fn exit_when_told_again() {
+    const ONE_WORD: Duration = Duration::from_secs(1);
     let told = Instant::now();
     while told_to_stop().await.is_some() {
         if told.elapsed() > ONE_WORD {

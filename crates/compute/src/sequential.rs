@@ -8,7 +8,7 @@
 //!
 //! | method | assumes | from |
 //! |---|---|---|
-//! | [`Method::Bounded`] | every sample lies within bounds that are known, the estimate is the samples' mean | Howard, Ramdas, McAuliffe and Sekhon, "Time-uniform, nonparametric, nonasymptotic confidence sequences", Annals of Statistics 49 (2021), the two-sided beta-binomial mixture |
+//! | [`Method::Bounded`] | every sample lies within bounds that are known, the estimate is the samples' mean | Howard, Ramdas, McAuliffe and Sekhon, "Time-uniform, nonparametric, nonasymptotic confidence sequences", Annals of Statistics 49 (2021), the two-sided beta-binomial mixture; for [`Support::Between`] mixed with an empirical Bernstein bound, by the inequality of Fan, Grama and Liu, Electronic Journal of Probability 20 (2015) |
 //! | [`Method::Asymptotic`] | as many samples as an ordinary interval needs, and a variance | Waudby-Smith, Arbour, Sinha, Kennedy and Ramdas, "Time-uniform central limit theory and asymptotic confidence sequences", Annals of Statistics 52 (2024) |
 //!
 //! Both mix over what the truth could be instead, with a spread that is the error of the first look.
@@ -20,12 +20,14 @@
 //! |---|---|---|---|---|---|
 //! | half-width | 3.66 | 3.14 | 3.04 | 3.27 | 3.59 |
 
+mod bernstein;
 mod mixture;
 mod target;
 
 use crate::Estimate;
 use crate::interval::student_quantile;
 use crate::pinned::erfc;
+use mixture::Seen;
 
 pub use target::{Look, Target, WrongTarget, next_samples};
 
@@ -36,6 +38,24 @@ pub enum Method {
     Bounded,
     /// Right for many samples.
     Asymptotic,
+}
+
+/// What is known of the samples that an estimate is the mean of.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Support {
+    /// Each lies at one of these ends, or between them and mostly near one.
+    Ends([f64; 2]),
+    /// Each lies anywhere between these. Shorter than the other where they vary less than they could, and up to a
+    /// tenth longer where they don't.
+    Between([f64; 2]),
+}
+
+impl Support {
+    /// What every sample lies between.
+    pub fn ends(self) -> [f64; 2] {
+        let (Self::Ends(ends) | Self::Between(ends)) = self;
+        ends
+    }
 }
 
 /// The confidence sequence of one run: what it was tuned to before there were data.
@@ -71,22 +91,35 @@ impl Sequence {
 
     /// The interval of `estimate`, and how it was made; none where it can't be.
     ///
-    /// `bounds` are what every sample lies between, where that is known and the estimate is the samples'
-    /// mean. Without them nothing is known of an output that has not varied yet.
+    /// `support` is what every sample lies between, where that is known and the estimate is the samples'
+    /// mean. Without it nothing is known of an output that has not varied yet.
     pub fn interval(
         &self,
         estimate: &Estimate,
-        bounds: Option<[f64; 2]>,
+        support: Option<Support>,
     ) -> Option<([f64; 2], Method)> {
         let value = estimate.value?;
-        if let Some([low, high]) = bounds {
+        if let Some(support) = support {
+            let [low, high] = support.ends();
             if !fits(estimate, [low, high]) {
                 return None;
             }
-            let share = ((value - low) / (high - low)).clamp(0.0, 1.0);
-            let samples = estimate.samples as f64;
-            let interval = mixture::bounded(samples, share, self.first_samples, 1.0 - self.level)
-                .map(|share| low + share * (high - low));
+            let width = high - low;
+            let seen = Seen {
+                samples: estimate.samples as f64,
+                share: ((value - low) / width).clamp(0.0, 1.0),
+                first: self.first_samples,
+            };
+            let alpha = 1.0 - self.level;
+            let interval = match support {
+                Support::Ends(_) => mixture::bounded(seen, alpha),
+                Support::Between(_) => {
+                    let error = estimate.std_error.unwrap_or(0.0) / width;
+                    let squares = error * error * seen.samples * (seen.samples - 1.0);
+                    mixture::bounded_by_squares(seen, squares, alpha)
+                }
+            };
+            let interval = interval.map(|share| low + share * width);
             return Some((interval, Method::Bounded));
         }
         let error = estimate.std_error.filter(|error| *error > 0.0)?;
@@ -153,7 +186,9 @@ mod tests {
         let sequence = Sequence::new(100, 0.95);
         let never = estimate(0.0, 0.0, 1000);
         assert_eq!(sequence.interval(&never, None), None);
-        let (bounded, method) = sequence.interval(&never, Some([0.0, 1.0])).unwrap();
+        let (bounded, method) = sequence
+            .interval(&never, Some(Support::Ends([0.0, 1.0])))
+            .unwrap();
         assert_eq!((bounded[0], method), (0.0, Method::Bounded));
         assert!((0.003..0.02).contains(&bounded[1]), "{bounded:?}");
     }
@@ -164,10 +199,46 @@ mod tests {
         let error = |p: f64, n: f64| (p * (1.0 - p) / (n - 1.0)).sqrt();
         let unit = estimate(0.3, error(0.3, 5000.0), 5000);
         let wide = estimate(-7.0, 10.0 * error(0.3, 5000.0), 5000);
-        let (unit, _) = sequence.interval(&unit, Some([0.0, 1.0])).unwrap();
-        let (wide, _) = sequence.interval(&wide, Some([-10.0, 0.0])).unwrap();
-        for (unit, wide) in unit.iter().zip(wide) {
-            assert!((10.0 * unit - 10.0 - wide).abs() < 1e-9);
+        for support in [Support::Ends, Support::Between] {
+            let (unit, _) = sequence.interval(&unit, Some(support([0.0, 1.0]))).unwrap();
+            let (wide, _) = sequence
+                .interval(&wide, Some(support([-10.0, 0.0])))
+                .unwrap();
+            for (unit, wide) in unit.iter().zip(wide) {
+                assert!((10.0 * unit - 10.0 - wide).abs() < 1e-9);
+            }
+        }
+    }
+
+    /// The table of half-widths in standard errors in `docs/PRECISION.md`: at ten times the first look's samples.
+    #[test]
+    fn samples_that_vary_little_within_their_bounds_have_shorter_intervals() {
+        for (mean, deviation, by_first_look) in [
+            (0.5, 0.49, [3.23, 3.24, 3.25, 3.26]),
+            (0.5, 0.2887, [4.00, 3.74, 3.70, 3.73]),
+            (0.5, 0.1443, [4.61, 4.11, 3.85, 3.77]),
+            (0.1, 0.05, [6.99, 4.85, 4.36, 4.03]),
+            (0.5, 0.01, [19.58, 7.95, 5.09, 4.42]),
+        ] {
+            for (first, expected) in [1 << 6, 1 << 10, 1 << 14, 1 << 20]
+                .into_iter()
+                .zip(by_first_look)
+            {
+                let samples = 10 * first;
+                let error = deviation / (samples as f64).sqrt();
+                let seen = estimate(mean, error, samples);
+                let half_width = |support: Support| {
+                    let interval = Sequence::new(first, 0.95).interval(&seen, Some(support));
+                    let ([low, high], _) = interval.unwrap();
+                    0.5 * (high - low) / error
+                };
+                let between = half_width(Support::Between([0.0, 1.0]));
+                assert!(
+                    (between - expected).abs() < 0.01,
+                    "{mean} {deviation} {first}: {between}"
+                );
+                assert!(between < 1.1 * half_width(Support::Ends([0.0, 1.0])));
+            }
         }
     }
 
@@ -178,7 +249,7 @@ mod tests {
         assert!(fits(&estimate(0.5, 0.05, 100), [0.0, 1.0]));
         let outside = estimate(-0.2, 0.0, 10);
         assert_eq!(
-            Sequence::new(10, 0.95).interval(&outside, Some([0.0, 1.0])),
+            Sequence::new(10, 0.95).interval(&outside, Some(Support::Between([0.0, 1.0]))),
             None
         );
     }

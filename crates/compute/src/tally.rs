@@ -45,6 +45,10 @@ pub use weighted::{WeightedMean, WeightedMoments};
 ///
 /// The serialised form is the columns of a partial and what digests are taken of. It may hold
 /// integers up to 64 bits, floats, strings, options, lists and structs; no maps, no 128-bit integers.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a tally",
+    label = "record into a `Mean`, a `Proportion` or another tally, or derive `Tally` for a struct of tallies"
+)]
 pub trait Tally: Clone + Send + Sync + Serialize + DeserializeOwned + 'static {
     /// Opens a block: called on an empty tally, before the first sample of block number `block` is
     /// recorded. For tallies that keep groups of blocks apart, such as a jackknife; a tally that

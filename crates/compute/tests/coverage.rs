@@ -5,7 +5,8 @@
 mod experiment;
 
 use experiment::{
-    Exponential, Lognormal, Normal, Output, RareEvent, RareMean, Stopping, always, fixed, stopped,
+    Exponential, ExponentialMoments, Lognormal, LognormalMoments, Narrow, Normal, Output,
+    RareEvent, RareMean, RareMoments, RareWithin, Stopping, always, fixed, stopped, unwarned,
 };
 
 const REPLICATIONS: u64 = 400;
@@ -35,6 +36,31 @@ fn where_too_few_samples_are_warned_of_they_do_not() {
     // And here nothing warns: a mean sees two moments.
     let covers = covers_at::<Lognormal>(1024);
     assert!(covers < 0.95 - NOISE, "{covers}");
+}
+
+/// `Moments` see how skewed samples are.
+#[test]
+fn too_few_samples_for_skewed_ones_are_warned_of() {
+    let unwarned_at = |samples: &[u64]| {
+        [
+            unwarned::<ExponentialMoments>(samples, REPLICATIONS),
+            unwarned::<RareMoments>(samples, REPLICATIONS),
+            unwarned::<LognormalMoments>(samples, REPLICATIONS),
+        ]
+        .map(|shares| shares[0])
+    };
+    let [exponential, rare, lognormal] = unwarned_at(&[1024]);
+    assert!(exponential[0] > 0.99, "{exponential:?}");
+    assert!((exponential[1] - 0.95).abs() < NOISE, "{exponential:?}");
+    assert!(
+        rare[0] < 0.01 && lognormal[0] < 0.01,
+        "{rare:?} {lognormal:?}"
+    );
+    // 16 events are too few, and 256 are enough.
+    let [few, enough] = unwarned::<RareMoments>(&[1 << 14, 1 << 18], REPLICATIONS)[..] else {
+        panic!("two numbers of samples");
+    };
+    assert!(few[0] < 0.01 && enough[0] > 0.99, "{few:?} {enough:?}");
 }
 
 #[test]
@@ -72,6 +98,16 @@ fn a_sequence_covers_where_the_data_decide_when_to_stop() {
             RareMean::NAME,
             1024,
             stopped::<RareMean>(1024, Stopping::Sequence, REPLICATIONS),
+        ),
+        (
+            Narrow::NAME,
+            256,
+            stopped::<Narrow>(256, Stopping::Sequence, REPLICATIONS),
+        ),
+        (
+            RareWithin::NAME,
+            1024,
+            stopped::<RareWithin>(1024, Stopping::Sequence, REPLICATIONS),
         ),
     ] {
         let ended = ended.expect("a precision");

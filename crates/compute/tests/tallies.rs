@@ -25,6 +25,18 @@ fn estimate<T: Tally>(tally: &T, name: &str) -> (Estimate, Vec<String>) {
     (found, estimates.notes().to_vec())
 }
 
+#[test]
+fn a_mean_of_samples_that_are_all_alike_says_so() {
+    let (alike, notes) = estimate(&mean_of(&[2.0; 300]), "x");
+    assert_eq!(alike.std_error, Some(0.0));
+    assert!(
+        notes[0].contains("`x` had the same value in every sample"),
+        "{notes:?}"
+    );
+    let (_, notes) = estimate(&mean_of(&[2.0, 2.5]), "x");
+    assert!(notes.is_empty(), "{notes:?}");
+}
+
 /// Mean and variance by two passes of sums that carry their rounding along, so right to the last bits.
 fn two_passes(values: &[f64]) -> [f64; 2] {
     let n = values.len() as f64;

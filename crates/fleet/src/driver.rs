@@ -43,6 +43,16 @@ pub enum DriveError {
     Engine(#[from] EngineError),
 }
 
+impl DriveError {
+    /// Whether the same may go well later.
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Self::Run(error) => error.is_retryable(),
+            Self::Engine(error) => error.is_retryable,
+        }
+    }
+}
+
 /// What a driver has seen and done so far; a new one begins with nothing.
 #[derive(Clone, Debug, Default)]
 pub struct Memory {
@@ -60,15 +70,17 @@ pub struct Memory {
 /// as long passes before the next.
 const REST_AFTER_LOOK: u32 = 3;
 
-/// So many looks one after the other may fail for reasons that pass, before a driver gives up.
-const MOST_FAILED_LOOKS: u32 = 30;
+/// So many turns one after the other may fail for reasons that pass, before a driver gives up.
+const MOST_FAILED_TURNS: u32 = 30;
 
 /// Drives `run` with `engine` until its policy says that there is nothing more to do. Looks every `every`, and when
-/// the engine has news, but no more than a quarter of the time; `tell` hears of each step that is more than waiting. `build` is the program that is started.
+/// the engine has news, but no more than a quarter of the time; `tell` hears of each step that is more than waiting.
+/// `build` is the program that is started.
 ///
 /// # Errors
 ///
-/// Where the run can't be read, or the engine fails. Calling it again goes on.
+/// Where the run can't be read, or the engine fails: at once where that will not pass, after thirty turns where it does
+/// not. Calling it again goes on.
 pub async fn drive(
     run: &mut dyn Subject,
     engine: &mut dyn Engine,
@@ -94,57 +106,90 @@ pub async fn drive_on(
     tell: &(dyn Fn(&Step, &Survey) + Send + Sync),
 ) -> Result<Driven, DriveError> {
     let hands_over = predecessor.is_some();
-    let mut memory = Memory::after(predecessor.unwrap_or_default());
-    let mut failed_looks = 0;
+    let memory = Memory::after(predecessor.unwrap_or_default());
+    let mut driver = Driver {
+        run,
+        engine,
+        build,
+        every,
+        tell,
+        hands_over,
+        memory,
+    };
+    let mut failed_turns = 0;
     loop {
+        let before = driver.memory.clone();
+        match driver.turn().await {
+            Ok(None) => failed_turns = 0,
+            Ok(Some(driven)) => return Ok(driven),
+            // Workers go on meanwhile, and what is out of reach comes back. What was not done is not remembered as
+            // done.
+            Err(error) if error.is_retryable() && failed_turns < MOST_FAILED_TURNS => {
+                failed_turns += 1;
+                driver.memory = before;
+                tokio::time::sleep(every).await;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+struct Driver<'a> {
+    run: &'a mut dyn Subject,
+    engine: &'a mut dyn Engine,
+    build: &'a str,
+    every: Duration,
+    tell: &'a (dyn Fn(&Step, &Survey) + Send + Sync),
+    hands_over: bool,
+    memory: Memory,
+}
+
+impl Driver<'_> {
+    /// Looks, and does the next step; how it ended, where that was the last.
+    async fn turn(&mut self) -> Result<Option<Driven>, DriveError> {
         let began = Instant::now();
         // Asked first: what is no longer at work then has left what it leaves, and the survey sees it. The other way
         // round a shard that ends between the two is a hole that nobody is at work on.
-        let at_work = engine.at_work().await?;
-        let survey = match run.look().await {
-            Ok(survey) => survey,
-            // Workers go on meanwhile, and a store comes back.
-            Err(error) if error.is_retryable() && failed_looks < MOST_FAILED_LOOKS => {
-                failed_looks += 1;
-                tokio::time::sleep(every).await;
-                continue;
-            }
-            Err(error) => return Err(error.into()),
-        };
-        failed_looks = 0;
-        let step = memory.next(run.terms(), &survey, &at_work, build);
+        let at_work = self.engine.at_work().await?;
+        let survey = self.run.look().await?;
+        let terms = self.run.terms();
+        let step = self.memory.next(terms, &survey, &at_work, self.build);
         if step != Step::Wait {
-            tell(&step, &survey);
+            (self.tell)(&step, &survey);
         }
         match step {
-            Step::Wait if hands_over && !at_work.is_empty() => {
-                return Ok(Driven::AtWork(memory.legacy(&survey)));
+            Step::Wait if self.hands_over && !at_work.is_empty() => {
+                return Ok(Some(Driven::AtWork(self.memory.legacy(&survey))));
             }
-            Step::Wait => {
-                let rest = began.elapsed().saturating_mul(REST_AFTER_LOOK).min(every);
-                tokio::time::sleep(rest).await;
-                tokio::select! {
-                    () = tokio::time::sleep(every.saturating_sub(rest)) => {}
-                    () = engine.changed() => {}
-                }
-            }
+            Step::Wait => self.rest(began.elapsed()).await,
             Step::Start { shards, round } => {
                 // A part of a round is no round: its indexes would mean other shards.
                 let is_whole = |round: &Round| round.shards == shards;
                 let round = round.filter(|_| survey.rounds.last().is_some_and(is_whole));
-                engine.start(&shards, round).await?;
+                self.engine.start(&shards, round).await?;
             }
             Step::BeginRound { number, shards } => {
-                memory.round_taken_up = Some(number);
+                self.memory.round_taken_up = Some(number);
                 // Where another driver began it first, it is that one, and is started as such.
-                let round = run.begin_round(number, shards).await?;
-                engine.start(&round.shards, Some(round.round)).await?;
+                let round = self.run.begin_round(number, shards).await?;
+                self.engine.start(&round.shards, Some(round.round)).await?;
             }
             Step::Stop { shard, reason } => {
-                run.stop(Some(shard), reason).await?;
+                self.run.stop(Some(shard), reason).await?;
             }
-            Step::Cancel => engine.cancel().await?,
-            Step::End(driven) => return Ok(driven),
+            Step::Cancel => self.engine.cancel().await?,
+            Step::End(driven) => return Ok(Some(driven)),
+        }
+        Ok(None)
+    }
+
+    /// Until the next look, after one that took so long.
+    async fn rest(&mut self, look: Duration) {
+        let rest = look.saturating_mul(REST_AFTER_LOOK).min(self.every);
+        tokio::time::sleep(rest).await;
+        tokio::select! {
+            () = tokio::time::sleep(self.every.saturating_sub(rest)) => {}
+            () = self.engine.changed() => {}
         }
     }
 }

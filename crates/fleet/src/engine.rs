@@ -3,6 +3,8 @@
 #[cfg(feature = "aws")]
 mod aws_batch;
 #[cfg(feature = "aws")]
+mod cloud_watch;
+#[cfg(feature = "aws")]
 mod failure;
 pub mod kubernetes;
 mod local;
@@ -31,15 +33,16 @@ pub use step_functions::{StepFunctions, StepFunctionsOptions};
 ///
 /// That a shard was started says nothing of whether it is done: the run's partials say that. What an engine started is
 /// known to every other one of its kind for the same run, in another process too, where the scheduler outlives it: so
-/// a driver may die and be started again, and nothing is submitted twice.
+/// a driver may die and be started again, and what is at work is not submitted again. Two drivers at once may both look
+/// before either submits: a shard is then started twice at worst, which costs time and does no harm.
 #[async_trait]
 pub trait Engine: Send + Debug {
-    /// Starts `shards`; `round` is given where they are exactly that round's, in its order. What is at work already is
-    /// not started again.
+    /// Starts `shards`, of which none is at work as far as [`at_work`](Self::at_work) knows; `round` is given where they
+    /// are exactly that round's, in its order.
     ///
     /// # Errors
     ///
-    /// Where not all of them could be started.
+    /// Where not all of them could be started: some may have been, so ask what is at work before it is tried again.
     async fn start(&mut self, shards: &[u32], round: Option<u32>) -> Result<(), EngineError>;
 
     /// The shards that were started and have not ended.
@@ -126,4 +129,6 @@ pub struct EngineError {
     pub what: String,
     /// What it said.
     pub reason: String,
+    /// Whether the same may go well later: the scheduler is away or has too much to do, or its answer was lost.
+    pub is_retryable: bool,
 }

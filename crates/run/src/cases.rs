@@ -17,11 +17,11 @@ use crate::manifest::{encode, parse, read};
 use crate::open::open_in;
 use crate::plan::{plan_in, probed};
 use crate::rounds::{begin_round_in, round_in, rounds_in};
-use crate::stopped::{stop_in, stop_order_in};
+use crate::stopped::{resume_in, stop_in, stop_order_in};
 use crate::{Error, Plan, Planned, Round, StopOrder, StoredRun, check_name, layout};
 
 pub use manifest::{CaseRange, CaseSource, CasesManifest, CasesWanted, CommonFlags};
-pub use reduce::{CaseReport, CasesReport};
+pub use reduce::{CaseReport, CasesReport, FailedCase};
 
 /// What a case knows of the run that it is of.
 #[derive(Clone, Debug)]
@@ -265,7 +265,7 @@ impl StoredCases {
     ///
     /// What the store reports.
     pub async fn resume(&self) -> Result<(), Error> {
-        Ok(self.store.delete(layout::STOPPED).await?)
+        resume_in(&*self.store).await
     }
 
     /// The shards that were started, where none may be started twice, numbered over all cases.

@@ -53,7 +53,7 @@ mod worker;
 pub use attempt::{Attempt, AttemptState, Death, Scheduler};
 pub use cases::{
     CaseRange, CaseReport, CaseSource, CasesManifest, CasesReport, CasesWanted, CommonFlags,
-    StoredCases,
+    FailedCase, StoredCases,
 };
 pub use clean::clean;
 pub use content::{Digest, content_digest};
@@ -66,7 +66,7 @@ pub use inventory::{Inventory, ShardState};
 pub use layout::check_name;
 pub use machine::Machine;
 pub use manifest::{Manifest, Segment};
-pub use open::{find, newest, open, runs};
+pub use open::{find, newest, open, planned_seed, runs};
 pub use plan::{Plan, Planned, StoredRun, drawn_seed, plan};
 pub use policy::{FailedSamplesLimit, Policy, Tolerance};
 pub use reduce::{ReduceOptions, Reduced, Verdict, reduce};

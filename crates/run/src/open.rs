@@ -43,6 +43,20 @@ pub async fn find(store: &Arc<dyn Store>, name: &str) -> Result<Found, Error> {
     }
 }
 
+/// The seed of the run `name` in `store`; none where no such run was planned.
+///
+/// # Errors
+///
+/// What can't be read of it; what the store reports.
+pub async fn planned_seed(store: &Arc<dyn Store>, name: &str) -> Result<Option<u64>, Error> {
+    check_name(name)?;
+    let folder = Prefixed::new(Arc::clone(store), name)?;
+    match read::<Manifest>(&folder, layout::MANIFEST).await {
+        Err(Error::Store(croupier_store::Error::NotFound { .. })) => Ok(None),
+        read => Ok(Some(read?.identity.seed)),
+    }
+}
+
 /// The run in the folder `run`; none where it has no manifest.
 pub(crate) async fn open_in(
     run: Arc<Prefixed<Arc<dyn Store>>>,

@@ -43,6 +43,14 @@ pub(crate) async fn stop_in(
     }
 }
 
+/// Takes the order in `folder` back, if there is one: where nothing was stopped, nobody needs the right to delete.
+pub(crate) async fn resume_in(folder: &dyn Store) -> Result<(), Error> {
+    match stop_order_in(folder).await? {
+        Some(_) => Ok(folder.delete(layout::STOPPED).await?),
+        None => Ok(()),
+    }
+}
+
 pub(crate) async fn stop_order_in(folder: &dyn Store) -> Result<Option<StopOrder>, Error> {
     match read(folder, layout::STOPPED).await {
         Ok(order) => Ok(Some(order)),
@@ -92,7 +100,7 @@ impl StoredRun {
     ///
     /// What the store reports.
     pub async fn resume(&self) -> Result<(), Error> {
-        Ok(self.orders().delete(layout::STOPPED).await?)
+        resume_in(self.orders()).await
     }
 
     /// The error of a worker that meets the order.

@@ -106,7 +106,7 @@ impl Executions {
                 let found = all.find(|execution| execution.map_arn() == arn);
                 found
                     .and_then(Execution::map_described)
-                    .ok_or_else(|| ("ResourceNotFound", arn))
+                    .ok_or(("ResourceNotFound", arn))
             }
             _ => Err(("UnknownOperationException", operation.to_owned())),
         }

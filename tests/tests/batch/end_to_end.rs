@@ -249,7 +249,7 @@ fn a_launch_that_dies_half_way_is_called_again_and_nothing_is_submitted_twice() 
             false => Fault::None,
         },
     );
-    let first = cloud.laptop().call(&cloud.launch_line("retry=1")).exits(1);
+    let first = cloud.laptop().call(&cloud.launch_line("retry=1")).exits(2);
     assert!(first.stderr.contains("AccessDenied"), "{first}");
     assert_eq!(cloud.batch.jobs().len(), 1);
     cloud.batch.set_fault(|_| Fault::None);

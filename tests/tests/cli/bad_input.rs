@@ -16,6 +16,7 @@ fn counts_that_make_no_run() {
         ("", vec!["--samples"]),
         ("--samples 0", vec!["sample"]),
         ("--samples=-5", vec!["negative"]),
+        ("--samples -5", vec!["--samples", "negative"]),
         ("--samples 1.5", vec!["not a whole number"]),
         ("--samples many", vec!["many", "1e6"]),
         ("--samples 1e20", vec!["too large"]),
@@ -27,6 +28,8 @@ fn counts_that_make_no_run() {
         ("--samples 1e6 --block 1000", vec!["1000", "power of two"]),
         ("--samples 1e6 --block 0", vec!["0", "power of two"]),
         ("--samples 1e6 --seed=-1", vec!["-1"]),
+        ("--samples 1e6 --seed -1", vec!["--seed", "negative"]),
+        ("--samples 1e6 --seed abc", vec!["--seed", "abc"]),
         (
             "--samples 1e6 --seed 18446744073709551616",
             vec!["18446744073709551616"],

@@ -147,6 +147,37 @@ fn four_is_bits_that_differ_and_both_are_named() {
     blamed.says(&[wrong[0].file_name().unwrap().to_str().unwrap()]);
 }
 
+/// One case whose bits differ keeps no other from having a result; but no policy takes that for a hole.
+#[test]
+fn four_is_a_case_whose_bits_differ_and_it_counts_as_failed() {
+    let here = fresh();
+    fs::write(here.path().join("many.jsonl"), "{}\n{}\n").unwrap();
+    let unsteady = kernel!("unsteady", here);
+    let plan = "--cases many.jsonl --samples 1000 --seed 7 --shards 2 --policy tolerate=90%";
+    unsteady.call(&format!("run {plan} --name good")).exits(0);
+    unsteady
+        .clone()
+        .with("WRONG_FROM", "490")
+        .call(&format!("run {plan} --name wrong"))
+        .exits(0);
+    let good = partials(here.path(), "good/cases/1");
+    let wrong = partials(here.path(), "wrong/cases/1");
+    fs::copy(
+        &wrong[0],
+        good[0].with_file_name(wrong[0].file_name().unwrap()),
+    )
+    .unwrap();
+    let report = unsteady.call("reduce --run good --json").exits(4).json();
+    assert_eq!(report["accepted"], false);
+    assert_eq!(report["cases"].as_array().unwrap().len(), 1);
+    assert_eq!(report["failed"][0]["case"], 1);
+    let reason = report["failed"][0]["reason"].as_str().unwrap();
+    let name = wrong[0].file_name().unwrap().to_str().unwrap();
+    assert!(reason.contains(name), "{reason}");
+    let warnings = report["warnings"].to_string();
+    assert!(!warnings.contains("never begun"), "{warnings}");
+}
+
 #[test]
 fn five_is_foreign_by_partial_kernel_or_build() {
     let here = fresh();
@@ -231,7 +262,7 @@ fn seventy_five_is_stopped_in_time_with_its_work_kept() {
         .with("TERMINATE_AT", "3210")
         .call(run)
         .exits(75);
-    stopped.says(&["stopping", "which are kept"]);
+    stopped.says(&["stopping", "which are kept", "drive --run"]);
     let kept = unsteady.call("status --json").exits(0).json();
     let done = kept["blocks"]["done"].as_u64().unwrap();
     assert!((200..6250).contains(&done), "{kept}");

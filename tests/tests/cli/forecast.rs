@@ -62,3 +62,19 @@ fn a_launch_that_is_no_launch_says_what_shards_ask_of_s3() {
     let said = ["puts_and_lists", "gets"].map(|kind| forecast["s3_requests"][kind].as_u64());
     assert_eq!(said, counted.map(Some), "{seen:?}");
 }
+
+/// Each case may cost what it likes, and nothing is planned where nothing was asked to be.
+#[test]
+fn cases_have_no_forecast() {
+    let here = fresh();
+    std::fs::write(here.path().join("many.jsonl"), "{}\n{}\n").expect("a file");
+    for (call, flag) in [
+        ("plan --pilot", "--pilot"),
+        ("launch --dry-run", "--dry-run"),
+    ] {
+        pi(&here)
+            .call(&format!("{call} --cases many.jsonl --samples 1e6 --seed 1"))
+            .is_refused(&[flag, "--cases"]);
+        assert!(!here.path().join("croupier-runs").exists(), "{call}");
+    }
+}

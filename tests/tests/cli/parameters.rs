@@ -64,6 +64,49 @@ fn plan_flags_have_variables_too() {
     assert!(here.path().join("elsewhere/demo/manifest.json").is_file());
 }
 
+/// `--block` is a length where a run is planned, and a number where one is replayed.
+#[test]
+fn what_is_replayed_is_said_on_the_command_line_alone() {
+    let here = fresh();
+    let program = pi(&here)
+        .with("CROUPIER_BLOCK", "1Ki")
+        .with("CROUPIER_NAME", "demo");
+    program.call("run --samples 5000 --seed 7").exits(0);
+    program.call("replay --run demo --sample 3").exits(0);
+    program.call("replay --run demo --block 4").exits(0);
+    program.call("replay --run demo").exits(2);
+}
+
+/// A seed that was drawn is the run's from then on.
+#[test]
+fn who_calls_again_without_a_seed_means_the_one_that_was_drawn() {
+    let here = fresh();
+    let call = "run --samples 5000 --name demo --json";
+    let first = pi(&here).call(call).exits(0);
+    first.tells(&["seed "]);
+    let again = pi(&here).call(call).exits(0).json();
+    assert_eq!(again["digest"], first.json()["digest"]);
+    assert_eq!(again["seed"], first.json()["seed"]);
+    pi(&here)
+        .call(&format!("{call} --seed 5"))
+        .is_refused(&["demo", "seed"]);
+}
+
+/// A run that is gone on with keeps its policy, and is judged by it.
+#[test]
+fn the_policy_is_the_one_that_was_planned() {
+    let here = fresh();
+    let run = "run --samples 5000 --seed 7 --name demo --json";
+    let _ = pi(&here)
+        .call(&format!("{run} --policy tolerate=3%"))
+        .exits(0);
+    let again = pi(&here)
+        .call(&format!("{run} --policy tolerate=7%"))
+        .exits(0);
+    again.tells(&["tolerate=3%", "keeps it"]);
+    assert_eq!(again.json()["policy"], "tolerate=3%");
+}
+
 /// Every bit of a number survives JSON, and its way into the store and back.
 #[test]
 fn json_keeps_every_bit() {

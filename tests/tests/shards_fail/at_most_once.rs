@@ -33,9 +33,12 @@ fn a_shard_is_started_once_whatever_became_of_it() {
         .call("drive --run demo --every 100ms --json")
         .exits(3);
     assert_eq!(driven.json()["shards"]["missing"], serde_json::json!([0]));
+    // What is refused takes no order back.
+    let _ = doomed.call("cancel --run demo").exits(0);
     doomed
         .call("retry --run demo")
         .is_refused(&["--at-most-once", "was started"]);
+    assert!(is_there(here.path(), "stopped.json"));
     doomed
         .call(&format!("{PLAN} --policy complete"))
         .is_refused(&["at most once"]);

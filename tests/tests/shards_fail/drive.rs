@@ -201,6 +201,11 @@ fn a_run_is_extended_twice_and_is_as_if_asked_at_once() {
                 .call(&format!("extend --run demo --samples {samples} --json"))
                 .exits(0)
                 .json();
+            let again = doomed
+                .call(&format!("extend --run demo --samples {samples} --json"))
+                .exits(0)
+                .json();
+            assert_eq!(again["shards"], 0, "nothing is new");
             assert_eq!(extended["samples"], json!(samples));
             last = samples;
             let part = doomed.call("reduce --run demo --json").exits(3).json();

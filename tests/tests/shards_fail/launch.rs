@@ -34,6 +34,24 @@ fn shards_that_live_no_longer_than_their_starter_need_a_driver() {
     doomed(here.path())
         .call(&launch)
         .is_refused(&["--no-driver", "--on local", "drive"]);
+    assert!(!is_there(here.path(), "manifest.json"));
+}
+
+#[test]
+fn what_an_engine_needs_is_asked_for_before_a_run_is_planned() {
+    let here = fresh();
+    for (engine, flag) in [
+        ("aws-batch", "--job-definition"),
+        ("aws-batch-each --job-definition worker", "--job-queue"),
+        ("step-functions", "--state-machine-arn"),
+        ("kubernetes", "--container-image"),
+    ] {
+        for verb in ["launch", "run"] {
+            let call = PLAN.replacen("plan", &format!("{verb} --on {engine}"), 1);
+            doomed(here.path()).call(&call).is_refused(&[flag]);
+            assert!(!is_there(here.path(), "manifest.json"), "{call}");
+        }
+    }
 }
 
 #[test]

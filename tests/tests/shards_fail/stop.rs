@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use croupier_tests::program::wait_until;
+use croupier_tests::s3::{Fault, S3Server};
 use serde_json::json;
 
 use super::{PLAN, doomed, fresh, has_partial, is_there, quiet_digest};
@@ -104,6 +105,24 @@ fn a_worker_told_to_end_publishes_what_is_finished_and_drops_what_it_has_in_hand
     assert_eq!(whole.json()["digest"], quiet);
 }
 
+/// Workers would go on without their run, and leave what no verb finds.
+#[test]
+fn a_run_at_work_is_not_removed() {
+    let here = fresh();
+    let _ = doomed(here.path()).call(PLAN).exits(0);
+    let hanging = doomed(here.path())
+        .with("HANG_AT", "600")
+        .start("shard --run demo --shard 1 --threads 1");
+    wait_until("it hangs", || here.path().join("hanging").exists());
+    doomed(here.path())
+        .call("rm --run demo --yes")
+        .is_refused(&["1 of its shards", "cancel --run", "--force"]);
+    hanging.process().terminate();
+    let _ = hanging.wait().exits(75);
+    let _ = doomed(here.path()).call("rm --run demo --yes").exits(0);
+    assert!(!is_there(here.path(), "manifest.json"));
+}
+
 /// Some schedulers tell every process of a job. The worker hears it from its parent too, and that is one word.
 #[test]
 fn a_worker_that_is_told_twice_at_once_publishes_all_the_same() {
@@ -116,6 +135,58 @@ fn a_worker_that_is_told_twice_at_once_publishes_all_the_same() {
     hanging.process().terminate_with_children();
     let ended = hanging.wait().exits(75);
     ended.says(&["12 of 25 blocks, which are kept"]);
+}
+
+#[test]
+fn a_driver_told_to_end_while_it_repeats_a_damaged_shard_ends_its_worker_and_itself() {
+    let here = fresh();
+    let quiet = quiet_digest(here.path(), 3200);
+    let _ = doomed(here.path()).call(PLAN).exits(0);
+    for shard in 0..8 {
+        let _ = doomed(here.path())
+            .call(&format!("shard --run demo --shard {shard}"))
+            .exits(0);
+    }
+    let partials = std::fs::read_dir(here.path().join("croupier-runs/demo/partials")).unwrap();
+    let mut partials = partials.map(|file| file.unwrap().path());
+    let of_one = |file: &std::path::PathBuf| file.to_string_lossy().contains("/00001-");
+    let damaged = partials.find(of_one).expect("a partial of shard 1");
+    let bytes = std::fs::read(&damaged).unwrap();
+    std::fs::write(&damaged, &bytes[..bytes.len() / 2]).unwrap();
+    let drive = "drive --run demo --threads 1 --every 100ms --json";
+    let driving = doomed(here.path()).with("HANG_AT", "600").start(drive);
+    wait_until("it hangs", || here.path().join("hanging").exists());
+    driving.process().terminate();
+    let ended = driving.wait().exits(75);
+    ended.says(&["damaged and run again: shard 1", "stopping"]);
+    let driven = doomed(here.path()).call(drive).exits(0).json();
+    assert_eq!(driven["digest"], quiet);
+}
+
+#[test]
+fn a_driver_told_to_end_while_it_reduces_ends() {
+    let here = fresh();
+    let server = S3Server::start();
+    let doomed = doomed(here.path()).with_s3(&server);
+    let run = format!("{}/demo", server.uri("runs"));
+    doomed
+        .call(&format!("{PLAN} --store {}", server.uri("runs")))
+        .exits(0);
+    server.set_fault(|request| match request.key.contains("/results/") {
+        true => Fault::Hang,
+        false => Fault::None,
+    });
+    let driving = doomed.start(&format!(
+        "drive --run {run} --threads 1 --every 100ms --store-timeout 60s"
+    ));
+    wait_until("it writes the result", || {
+        let requests = server.requests();
+        requests
+            .iter()
+            .any(|request| request.key.contains("/results/"))
+    });
+    driving.process().terminate();
+    driving.wait().exits(75).says(&["stopping"]);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use croupier_tests::program::wait_until;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{PLAN, doomed, fresh, quiet_digest};
 
@@ -62,4 +62,19 @@ fn where_nothing_more_is_to_come_it_ends() {
     // All rounds were.
     let ended = program.call(wait).exits(3);
     assert!(!ended.stderr.contains("for a driver"), "{ended}");
+}
+
+/// Such as one whose worker was refused before it could leave a word: nobody can tell it from one that is queued.
+#[test]
+fn shards_that_never_began_are_not_waited_for_without_end() {
+    let here = fresh();
+    let program = doomed(here.path());
+    program.call(PLAN).exits(0);
+    for shard in 0..7 {
+        program
+            .call(&format!("shard --run demo --shard {shard}"))
+            .exits(0);
+    }
+    let ended = program.call("wait --run demo --every 20ms --max-idle 100ms --json");
+    assert_eq!(ended.exits(3).json()["shards"]["missing"], json!([7]));
 }

@@ -89,6 +89,21 @@ fn a_failure_is_worth_a_retry_unless_it_says_otherwise() {
     program.call("reduce --run v").exits(0);
 }
 
+/// A tracker that would have it tried again would have it fail again.
+#[test]
+fn a_tracker_gives_a_hopeless_task_up_at_once() {
+    let here = fresh();
+    let program = several(here.path());
+    program
+        .call("visit plan --book book --hopeless --name n")
+        .exits(0);
+    let shard = "shard --run n --shard 0 --tracker store";
+    program.call(shard).exits(6).tells(&["nobody is here"]);
+    program.call(shard).exits(6).tells(&["was given up"]);
+    let logs = program.call("logs 0 --run n --json").exits(0).json();
+    assert_eq!(logs["attempts"].as_array().unwrap().len(), 1);
+}
+
 #[test]
 fn rows_of_cases_are_a_table() {
     let here = fresh();

@@ -125,10 +125,7 @@ pub(crate) async fn open(
     _call: WorkerCall,
     _each: bool,
 ) -> Result<Box<dyn Engine>, CliError> {
-    Err(CliError::Usage(
-        "this program was built without AWS Batch; build it with the feature `aws` of croupier"
-            .to_owned(),
-    ))
+    Err(super::without_aws())
 }
 
 fn vcpus(text: &str) -> Result<f64, String> {

@@ -82,10 +82,7 @@ pub(crate) async fn open(
     _run: &Found,
     _call: WorkerCall,
 ) -> Result<Box<dyn Engine>, CliError> {
-    Err(CliError::Usage(
-        "this program was built without Step Functions; build it with the feature `aws` of croupier"
-            .to_owned(),
-    ))
+    Err(super::without_aws())
 }
 
 /// The last job as a driver. It starts jobs itself: as an execution it would wait for its own end.

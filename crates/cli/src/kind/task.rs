@@ -20,6 +20,10 @@ use serde_json::Value;
 use super::{Instance, Kind, Summary};
 
 /// A task that can be called from the command line: its parameters are flags, and are stored with a run.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a task that a command line can call",
+    label = "implement `Task`, and derive `Args`, `Serialize` and `Deserialize`"
+)]
 pub trait TaskProgram: Task + Args + Serialize + DeserializeOwned {}
 
 impl<T: Task + Args + Serialize + DeserializeOwned> TaskProgram for T {}

@@ -130,6 +130,10 @@ fn environment_name(arg: &Arg) -> Option<String> {
     if matches!(arg.get_action(), Help | HelpLong | HelpShort | Version) {
         return None;
     }
+    // Meant for one call alone, and named like what a run is planned with.
+    if arg.is_hide_env_set() {
+        return None;
+    }
     if let Some(own) = arg.get_env() {
         return Some(own.to_string_lossy().into_owned());
     }

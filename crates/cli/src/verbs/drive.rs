@@ -9,6 +9,7 @@ use croupier_fleet::engine::Engine;
 use croupier_fleet::tracker;
 use croupier_run::{Found, ReduceOptions, Standing, StoredRun, Survey};
 use futures_util::{StreamExt, stream};
+use tokio::sync::oneshot;
 
 use crate::engines::{EngineFlags, driver_arguments, worker_call};
 use crate::exit::Exit;
@@ -17,7 +18,7 @@ use crate::kind::Kind;
 use crate::until::go_on;
 use crate::verbs::reduce::{Reduced, check_found, reduced};
 use crate::verbs::retry::this_build;
-use crate::worker::told_to_stop;
+use crate::worker::{exit_when_told_again, told_to_stop};
 use crate::{CliError, run_uri, show, tracking};
 
 // What `drive` is asked.
@@ -71,6 +72,7 @@ pub(super) struct Relay {
 }
 
 /// Drives `run` to its end on `engine`, and prints its result. In a relay it ends before that, where it would wait.
+/// SIGTERM and SIGINT end it at any time, the second one at once.
 pub(super) async fn drive_on(
     kind: &dyn Kind,
     run: &mut Found,
@@ -79,52 +81,68 @@ pub(super) async fn drive_on(
     every: Duration,
     json: bool,
 ) -> Result<Exit, CliError> {
+    // Apart from what is driven, which may be busy.
+    let (told, to_stop) = oneshot::channel();
+    let listening = tokio::spawn(async move {
+        if told_to_stop().await.is_some() {
+            // Nobody hears it whose run has ended.
+            let _ = told.send(());
+            exit_when_told_again().await;
+        }
+    });
+    let ended = tokio::select! {
+        ended = drive_to_the_end(kind, run, engine, relay, every, json) => ended,
+        Ok(()) = to_stop => stop(engine, every).await,
+    };
+    listening.abort();
+    ended
+}
+
+/// Ends without a result.
+async fn stop(engine: &mut dyn Engine, every: Duration) -> Result<Exit, CliError> {
+    if engine.needs_driver() {
+        eprintln!("stopping: workers publish what they have; `drive` goes on with it");
+        engine.cancel().await?;
+        until_idle(engine, every).await?;
+    } else {
+        eprintln!(
+            "stopping: what is at work goes on without a driver, until `drive` is called again"
+        );
+    }
+    Ok(Exit::Stopped)
+}
+
+async fn drive_to_the_end(
+    kind: &dyn Kind,
+    run: &mut Found,
+    engine: &mut dyn Engine,
+    relay: Option<Relay>,
+    every: Duration,
+    json: bool,
+) -> Result<Exit, CliError> {
+    let build = this_build()?;
     loop {
         let predecessor = relay.as_ref().map(|relay| relay.predecessor);
-        let driven = drive_planned(predecessor, run, engine, every).await?;
+        let driven = drive_run(predecessor, run, engine, &build, every, &tell).await;
+        let driven = driven.map_err(|error| match error {
+            DriveError::Run(error) => CliError::Run(error),
+            DriveError::Engine(error) => CliError::Engine(error),
+        })?;
         let driven = match (driven, &relay) {
-            (None, _) => return Ok(Exit::Stopped),
-            (Some(Driven::AtWork(legacy)), Some(relay)) => {
+            (Driven::AtWork(legacy), Some(relay)) => {
                 let mut successor = relay.successor.clone();
                 successor.extend(["--handed-over".to_owned(), legacy.to_string()]);
                 let driver = engine.start_driver(&successor).await?;
                 eprintln!("shards are at work; {driver} goes on when they have ended");
                 return Ok(Exit::Done);
             }
-            (Some(driven), _) => driven,
+            (driven, _) => driven,
         };
         let result = reduce(kind, run, engine, &driven, every).await?;
         if !go_on(run, &result).await? {
             return result.print(json);
         }
     }
-}
-
-/// Drives the shards that are planned so far; none where this process was told to stop.
-async fn drive_planned(
-    predecessor: Option<Legacy>,
-    run: &mut Found,
-    engine: &mut dyn Engine,
-    every: Duration,
-) -> Result<Option<Driven>, CliError> {
-    let build = this_build()?;
-    let driven = tokio::select! {
-        driven = drive_run(predecessor, run, engine, &build, every, &tell) => driven,
-        Some(()) = told_to_stop() => {
-            if engine.needs_driver() {
-                eprintln!("stopping: workers publish what they have; `drive` goes on with it");
-                engine.cancel().await?;
-                until_idle(engine, every).await?;
-            } else {
-                eprintln!("stopping: what is at work goes on without a driver, until `drive` is called again");
-            }
-            return Ok(None);
-        }
-    };
-    driven.map(Some).map_err(|error| match error {
-        DriveError::Run(error) => CliError::Run(error),
-        DriveError::Engine(error) => CliError::Engine(error),
-    })
 }
 
 /// Reduces a run that was driven to its end. Shards that are found damaged are run again.

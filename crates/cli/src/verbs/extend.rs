@@ -30,14 +30,16 @@ struct Extended {
     run: String,
     segment: usize,
     samples: u64,
-    /// The new shards: the first, and how many.
+    /// The new shards: the first, and how many; none where it had so many samples before.
     first_shard: u32,
     shards: u32,
 }
 
 pub(crate) async fn extend(flags: &ExtendVerb) -> Result<Exit, CliError> {
     let run = run_uri::open_run(&flags.run).await?;
+    let segments = run.segments.len();
     let run = run.extend(flags.samples, flags.shards).await?;
+    let is_new = run.segments.len() > segments;
     let Some(segment) = run.segments.last() else {
         return Err(CliError::Usage(format!(
             "run {} has no segment",
@@ -48,17 +50,24 @@ pub(crate) async fn extend(flags: &ExtendVerb) -> Result<Exit, CliError> {
         run: run.uri(),
         segment: run.segments.len() - 1,
         samples: run.samples(),
-        first_shard: segment.first_shard,
-        shards: segment.shards,
+        first_shard: if is_new {
+            segment.first_shard
+        } else {
+            run.shards()
+        },
+        shards: if is_new { segment.shards } else { 0 },
     };
     show::print(flags.show.json, &report, |report| {
-        format!(
-            "{} now has {} samples: new are shards {} to {}",
-            report.run,
-            format_count(report.samples),
-            report.first_shard,
-            report.first_shard + report.shards - 1
-        )
+        let (run, samples) = (&report.run, format_count(report.samples));
+        let first = report.first_shard;
+        match report.shards {
+            0 => format!("{run} has {samples} samples already: nothing is new"),
+            1 => format!("{run} now has {samples} samples: new is shard {first}"),
+            shards => format!(
+                "{run} now has {samples} samples: new are shards {first} to {}",
+                first + shards - 1
+            ),
+        }
     })?;
     Ok(Exit::Done)
 }

@@ -1,6 +1,7 @@
 //! `launch`: plans, starts the shards where they are to run, leaves a driver there, and returns.
 
 use clap::{ArgMatches, Args};
+use croupier_fleet::engine::Engine;
 use croupier_run::{Found, Standing};
 use serde::Serialize;
 
@@ -66,7 +67,11 @@ pub(crate) async fn launch(
     matches: &ArgMatches,
     flags: &LaunchVerb,
 ) -> Result<Exit, CliError> {
+    flags.engine.check()?;
     if flags.dry_run {
+        if cases::source(&flags.plan, false)?.is_some() {
+            return Err(pilot::no_cases("--dry-run"));
+        }
         let planned = from_flags(kind, matches, &flags.plan, &flags.store).await?;
         let wanted = Wanted {
             shards: flags.plan.shards,
@@ -79,6 +84,11 @@ pub(crate) async fn launch(
         show::print(flags.show.json, &forecast, pilot::text)?;
         return Ok(Exit::Done);
     }
+    if flags.engine.name() == EngineName::Local && flags.no_driver {
+        return Err(CliError::Usage(
+            "--no-driver: with --on local only a driver starts shards; use `drive`".to_owned(),
+        ));
+    }
     let has_jobs_alone = flags.engine.name() == EngineName::Kubernetes && !flags.no_driver;
     // Said before anything is planned: who is refused will plan something else under the name.
     if has_jobs_alone && flags.plan.until.are_given() {
@@ -90,6 +100,7 @@ pub(crate) async fn launch(
     }
     let call = worker_call(&run, &flags.work, &flags.claim, &flags.store)?;
     if flags.engine.name() == EngineName::Kubernetes {
+        run.resume().await?;
         let (engine, has_last) = (&flags.engine.kubernetes, !flags.no_driver);
         print_manifests(
             engine,
@@ -107,35 +118,59 @@ pub(crate) async fn launch(
     }
     let mut engine = flags.engine.open(&run, call).await?;
     let driver_arguments = driver_arguments(&run, matches);
-    if engine.needs_driver() && flags.no_driver {
-        return Err(CliError::Usage(format!(
-            "--no-driver: with --on {} only a driver starts shards; use `drive`",
-            flags.engine.name().name()
-        )));
-    }
+    run.resume().await?;
+    let begun = begin(&mut *engine, &mut run, &driver_arguments, flags.no_driver).await;
+    let begun = begun.inspect_err(|_| {
+        eprintln!(
+            "run {uri} is planned, and what was started stays: `launch --run {uri}`, with the same flags of the engine, starts the rest",
+            uri = run.uri()
+        );
+    })?;
+    let report = Launched {
+        run: run.uri(),
+        engine: flags.engine.name().name(),
+        at_work: begun.at_work,
+        started: begun.started,
+        driver: begun.driver,
+        drive: format!("{} {}", environment::program(), driver_arguments.join(" ")),
+    };
+    show::print(flags.show.json, &report, text)?;
+    Ok(Exit::Done)
+}
+
+/// What a call started, and what is at work by then.
+struct Begun {
+    started: Vec<u32>,
+    driver: Option<String>,
+    at_work: usize,
+}
+
+/// Starts the shards that nobody has started, and a driver.
+async fn begin(
+    engine: &mut dyn Engine,
+    run: &mut Found,
+    driver_arguments: &[String],
+    no_driver: bool,
+) -> Result<Begun, CliError> {
     let mut started = Vec::new();
     if !engine.needs_driver() {
-        started = waiting(&mut run).await?;
+        started = waiting(run).await?;
         let at_work = engine.at_work().await?;
         started.retain(|shard| !at_work.contains(shard));
         if !started.is_empty() {
             engine.start(&started, None).await?;
         }
     }
-    let driver = match flags.no_driver {
+    let driver = match no_driver {
         true => None,
-        false => Some(engine.start_driver(&driver_arguments).await?),
+        false => Some(engine.start_driver(driver_arguments).await?),
     };
-    let report = Launched {
-        run: run.uri(),
-        engine: flags.engine.name().name(),
-        at_work: engine.at_work().await?.len(),
+    let at_work = engine.at_work().await?.len();
+    Ok(Begun {
         started,
         driver,
-        drive: format!("{} {}", environment::program(), driver_arguments.join(" ")),
-    };
-    show::print(flags.show.json, &report, text)?;
-    Ok(Exit::Done)
+        at_work,
+    })
 }
 
 /// The run that `--run` names, or the one that the flags plan.
@@ -148,7 +183,6 @@ async fn open_or_plan(
         refuse_parameters(kind, matches)?;
         let run = run_uri::find_named(run, &flags.store).await?;
         check_found(kind, &run)?;
-        run.resume().await?;
         return Ok(run);
     }
     if let Some(source) = cases::source(&flags.plan, false)? {

@@ -43,7 +43,9 @@ pub(crate) async fn ls(flags: &LsVerb) -> Result<Exit, CliError> {
                     run: cases.uri(),
                     kernel: wanted.kernel.clone(),
                     created: cases.manifest.created.clone(),
-                    samples: wanted.samples.map(|samples| samples * count as u64),
+                    samples: wanted
+                        .samples
+                        .map(|samples| samples.saturating_mul(count as u64)),
                     shards: count as u32 * wanted.shards,
                     cases: Some(count),
                 });
@@ -60,6 +62,9 @@ pub(crate) async fn ls(flags: &LsVerb) -> Result<Exit, CliError> {
         }
     }
     lines.sort_by(|a, b| a.created.cmp(&b.created));
+    if lines.is_empty() {
+        eprintln!("no runs in {}", store.uri());
+    }
     show::print(flags.show.json, &lines, |lines| {
         lines
             .iter()

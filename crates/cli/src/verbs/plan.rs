@@ -55,6 +55,9 @@ pub(crate) async fn plan(
     flags: &PlanVerb,
 ) -> Result<Exit, CliError> {
     if let Some(source) = cases::source(&flags.plan, false)? {
+        if flags.pilot {
+            return Err(pilot::no_cases("--pilot"));
+        }
         return plan_cases(kind, matches, flags, source).await;
     }
     let planned = from_flags(kind, matches, &flags.plan, &flags.store).await?;

@@ -2,8 +2,8 @@
 
 use clap::Args;
 use croupier_run::{
-    CasesReport, Error, FailedSamplesLimit, Found, Policy, ReduceOptions, Report, StoredCases,
-    StoredRun, Verdict,
+    CasesReport, Error, FailedCase, FailedSamplesLimit, Found, Policy, ReduceOptions, Report,
+    StoredCases, StoredRun, Verdict,
 };
 use futures_util::{StreamExt, stream};
 
@@ -120,7 +120,12 @@ async fn reduce_cases(
             Err(error) => return Err(error.into()),
         }
     }
-    let (report, uri) = CasesReport::write(cases, &reports, options.policy).await?;
+    let failed = failures.iter().map(|(case, error)| {
+        let run = runs.iter().find(|(planned, _)| planned == case);
+        run.map(|(case, run)| FailedCase::new(*case, run, error.to_string()))
+    });
+    let failed = failed.flatten().collect();
+    let (report, uri) = CasesReport::write(cases, &reports, failed, options.policy).await?;
     Ok(Made::All {
         report: Box::new(report),
         uri,

@@ -22,12 +22,13 @@ pub(crate) struct ReplayVerb {
     #[arg(
         long,
         value_name = "N",
+        hide_env = true,
         required_unless_present = "sample",
         conflicts_with = "sample"
     )]
     block: Option<u64>,
     /// The sample to run again
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", hide_env = true)]
     sample: Option<u64>,
     #[command(flatten)]
     show: ShowFlags,

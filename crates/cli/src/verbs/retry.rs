@@ -38,7 +38,6 @@ struct Retry {
 pub(crate) async fn retry(flags: &RetryVerb) -> Result<Exit, CliError> {
     let mut run = run_uri::find(&flags.run).await?;
     let build = this_build()?;
-    run.resume().await?;
     let survey = run.survey().await?;
     let mut shards = survey.retriable(if flags.all { "" } else { &build });
     if run.at_most_once() {
@@ -48,6 +47,7 @@ pub(crate) async fn retry(flags: &RetryVerb) -> Result<Exit, CliError> {
             return Err(all_started(&run));
         }
     }
+    run.resume().await?;
     let hopeless = hopeless(&survey, &build);
     let round = match shards.is_empty() {
         true => None,

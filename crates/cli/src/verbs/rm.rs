@@ -1,6 +1,10 @@
 //! `rm`: removes a run, once it is meant.
 
+use std::sync::Arc;
+
 use clap::Args;
+use croupier_run::Standing;
+use croupier_store::Store;
 use serde::Serialize;
 
 use crate::exit::Exit;
@@ -20,6 +24,9 @@ pub(crate) struct RmVerb {
     /// Remove it; without this, only say what would be removed
     #[arg(long)]
     yes: bool,
+    /// Also while shards are at work, which then publish into nothing
+    #[arg(long)]
+    force: bool,
     #[command(flatten)]
     show: ShowFlags,
 }
@@ -34,6 +41,9 @@ struct Removed {
 pub(crate) async fn rm(flags: &RmVerb) -> Result<Exit, CliError> {
     // Not opened: what is left of an interrupted removal, or is damaged, must be removable too.
     let (store, name) = run_uri::named(&flags.run, &flags.store).await?;
+    if flags.yes && !flags.force {
+        refuse_at_work(&store, name).await?;
+    }
     let objects = croupier_run::remove(&store, name, flags.yes).await?;
     let report = Removed {
         run: format!("{}/{name}", store.uri().trim_end_matches('/')),
@@ -52,4 +62,21 @@ pub(crate) async fn rm(flags: &RmVerb) -> Result<Exit, CliError> {
         }
     })?;
     Ok(Exit::Done)
+}
+
+/// Refuses a run whose workers would go on without it. What can't be read is nobody's to work on.
+async fn refuse_at_work(store: &Arc<dyn Store>, name: &str) -> Result<(), CliError> {
+    let Ok(mut run) = croupier_run::find(store, name).await else {
+        return Ok(());
+    };
+    let Ok(survey) = run.survey().await else {
+        return Ok(());
+    };
+    match survey.count(Standing::Running) {
+        0 => Ok(()),
+        running => Err(CliError::Usage(format!(
+            "{running} of its shards are at work: `cancel --run {}` ends them, and --force removes it all the same",
+            run.uri()
+        ))),
+    }
 }

@@ -59,11 +59,13 @@ pub(crate) async fn run(
             shard_line(arguments)
         )));
     }
+    if flags.engine.on.is_some() {
+        flags.engine.check()?;
+    }
     if let Some(source) = cases::source(&flags.plan, false)? {
         return run_cases(kind, matches, flags, source).await;
     }
     let planned = from_flags(kind, matches, &flags.plan, &flags.store).await?;
-    let worker = Worker::new(&flags.work, None)?;
     let (mut run, is_new) = place(&planned, &flags.store).await?;
     if planned.seed_was_drawn {
         eprintln!("seed {}", planned.plan.identity.seed);
@@ -74,9 +76,9 @@ pub(crate) async fn run(
     if flags.engine.on.is_some() {
         return run_on_engine(kind, flags, Found::Run(Box::new(run))).await;
     }
+    let worker = Worker::new(&flags.work, None)?;
     worker.say_threads();
     let options = ReduceOptions {
-        policy: flags.plan.policy,
         failed_samples: flags.plan.failed_samples,
         ..ReduceOptions::default()
     };
@@ -84,7 +86,13 @@ pub(crate) async fn run(
     loop {
         let failures = worker
             .work_on_all(&run, &*planned.kernel, first, flags.plan.failed_samples)
-            .await?;
+            .await
+            .inspect_err(|error| {
+                if error.exit() == Exit::Stopped {
+                    let program = environment::program();
+                    eprintln!("to go on with it:\n  {program} drive --run {}", run.uri());
+                }
+            })?;
         first = run.shards();
         for failure in &failures {
             eprintln!("error: {failure}");
@@ -166,7 +174,6 @@ async fn run_cases(
         eprintln!("error: {failure}");
     }
     let options = ReduceOptions {
-        policy: flags.plan.policy,
         failed_samples: flags.plan.failed_samples,
         ..ReduceOptions::default()
     };

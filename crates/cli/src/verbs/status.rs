@@ -194,7 +194,7 @@ impl What {
             .await?
             .values()
             .map(StoredRun::samples)
-            .sum();
+            .fold(0, u64::saturating_add);
         let manifest = &cases.manifest;
         let per_case = survey.shards.chunks(manifest.shards() as usize);
         let is_done = |shards: &&[ShardSurvey]| {

@@ -23,7 +23,7 @@ pub(crate) struct WaitVerb {
     /// How often to look
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration)]
     every: Duration,
-    /// How long nothing may be at work before it ends with what there is, although a driver would start more
+    /// How long nothing may be at work before it ends with what there is, although a driver would start more, or shards wait for their first start: give more than they may be queued for
     #[arg(long, value_name = "TIME", value_parser = duration)]
     max_idle: Option<Duration>,
     #[command(flatten)]
@@ -34,12 +34,18 @@ pub(crate) struct WaitVerb {
 /// listed yet.
 const LOOKS: u32 = 3;
 
+/// So many looks one after the other may fail for reasons that pass, before it gives up.
+const MOST_FAILED_LOOKS: u32 = 30;
+
 /// What is to be expected of a run.
 enum Outlook {
     /// It is done, or was stopped.
     Over,
-    /// Shards are at work, or are still to start.
+    /// Shards are at work.
     AtWork,
+    /// Nothing is at work, and shards that were handed to a scheduler may be queued, or were refused before they could
+    /// leave a word.
+    ToStart,
     /// Nothing is at work, and a driver would go on.
     ForADriver,
     /// Nothing is at work, and a driver would end.
@@ -50,8 +56,19 @@ pub(crate) async fn wait(kind: &dyn Kind, flags: &WaitVerb) -> Result<Exit, CliE
     let mut run = run_uri::find(&flags.run).await?;
     check_found(kind, &run)?;
     let (mut still, mut idle_since, mut was_said) = (0, None, false);
+    let mut failed_looks = 0;
     loop {
-        let survey = run.survey().await?;
+        let survey = match run.survey().await {
+            Ok(survey) => survey,
+            // Workers go on meanwhile, and a store comes back.
+            Err(error) if error.is_retryable() && failed_looks < MOST_FAILED_LOOKS => {
+                failed_looks += 1;
+                tokio::time::sleep(flags.every).await;
+                continue;
+            }
+            Err(error) => return Err(error.into()),
+        };
+        failed_looks = 0;
         let outlook = outlook(&run, &survey).await?;
         still = match outlook {
             Outlook::Still => still + 1,
@@ -63,7 +80,7 @@ pub(crate) async fn wait(kind: &dyn Kind, flags: &WaitVerb) -> Result<Exit, CliE
                 (idle_since, was_said) = (None, false);
                 None
             }
-            Outlook::ForADriver | Outlook::Still => {
+            Outlook::ToStart | Outlook::ForADriver | Outlook::Still => {
                 Some(idle_since.get_or_insert_with(Instant::now).elapsed())
             }
         };
@@ -93,8 +110,13 @@ pub(crate) async fn wait(kind: &dyn Kind, flags: &WaitVerb) -> Result<Exit, CliE
 async fn outlook(run: &Found, survey: &Survey) -> Result<Outlook, CliError> {
     let is_idle = survey.count(Standing::Running) == 0;
     let waiting = survey.count(Standing::Waiting) + survey.not_started_in_last_round().len();
-    if survey.stop_order.is_none() && !survey.is_done() && (!is_idle || waiting > 0) {
-        return Ok(Outlook::AtWork);
+    if survey.stop_order.is_none() && !survey.is_done() {
+        if !is_idle {
+            return Ok(Outlook::AtWork);
+        }
+        if waiting > 0 {
+            return Ok(Outlook::ToStart);
+        }
     }
     let step = Memory::default().next(run.terms(), survey, &BTreeSet::new(), &build_of(survey)?);
     Ok(match step {

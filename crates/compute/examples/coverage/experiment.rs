@@ -2,9 +2,10 @@
 //! that a test does the same with fewer.
 
 use croupier_compute::pinned::{exp, exponential, normal};
-use croupier_compute::sequential::{Look, Sequence, Target, next_samples};
+use croupier_compute::sequential::{Look, Sequence, Support, Target, next_samples};
 use croupier_compute::{
-    BlockLength, Domain, Estimate, Estimates, Mean, Proportion, Stream, StreamNumber, Tally,
+    BlockLength, Domain, Estimate, Estimates, Mean, Moments, Proportion, Stream, StreamNumber,
+    Tally,
 };
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
@@ -15,7 +16,6 @@ const LEVEL: f64 = 0.95;
 
 /// How much further a run goes that is looked at again and again.
 const FURTHEST: u64 = 100;
-const MOST_LOOKED_AT: u64 = 1 << 17;
 
 /// What a run estimates.
 pub(crate) trait Output {
@@ -26,13 +26,15 @@ pub(crate) trait Output {
     const VARIATION: f64;
     /// Further on there is nothing to be seen.
     const MOST_SAMPLES: u64;
+    /// What `--bounds` would say.
+    const BOUNDS: Option<[f64; 2]> = None;
 
     fn tally() -> Self::Recorded;
     fn sample(rng: &mut Stream<ChaCha8Rng>, tally: &mut Self::Recorded);
 }
 
 macro_rules! output {
-    ($output:ident, $name:literal, $tally:ident, $truth:expr, $variation:expr, $most:expr, $sample:expr) => {
+    ($output:ident, $name:literal, $tally:ident, $truth:expr, $variation:expr, $most:expr, $sample:expr $(, $bounds:expr)?) => {
         pub(crate) struct $output;
 
         impl Output for $output {
@@ -41,6 +43,7 @@ macro_rules! output {
             const TRUTH: f64 = $truth;
             const VARIATION: f64 = $variation;
             const MOST_SAMPLES: u64 = $most;
+            $(const BOUNDS: Option<[f64; 2]> = Some($bounds);)?
 
             fn tally() -> $tally {
                 $tally::new()
@@ -98,6 +101,86 @@ output!(
     1 << 20,
     |rng| exp(2.0 * normal(rng))
 );
+
+output!(
+    Narrow,
+    "mean of 4 uniform, `--bounds 0,1`",
+    Mean,
+    0.5,
+    // sqrt(1/48) over 1/2.
+    0.288_675_134_594_812_9,
+    1 << 17,
+    |rng| {
+        let four: [f64; 4] = rng.random();
+        four.iter().sum::<f64>() / 4.0
+    },
+    [0.0, 1.0]
+);
+output!(
+    RareWithin,
+    "1 in 1000, `Mean`, `--bounds 0,1`",
+    Mean,
+    RARE,
+    RARE_VARIATION,
+    1 << 17,
+    |rng| f64::from(u8::from(rng.random::<f64>() < RARE)),
+    [0.0, 1.0]
+);
+output!(
+    ExponentialMoments,
+    "exponential, `Moments`",
+    Moments,
+    1.0,
+    1.0,
+    1 << 16,
+    |rng| { exponential(rng) }
+);
+output!(
+    RareMoments,
+    "1 in 1000, `Moments` of 0 and 1",
+    Moments,
+    RARE,
+    RARE_VARIATION,
+    1 << 18,
+    |rng| f64::from(u8::from(rng.random::<f64>() < RARE))
+);
+output!(
+    LognormalMoments,
+    "lognormal, sigma 2, `Moments`",
+    Moments,
+    Lognormal::TRUTH,
+    Lognormal::VARIATION,
+    1 << 20,
+    |rng| exp(2.0 * normal(rng))
+);
+
+/// How many of `replications` are not warned of skewness, and of how many of these the ordinary interval covers the truth,
+/// both as shares, at each of `samples`, which rise.
+pub(crate) fn unwarned<O: Output>(samples: &[u64], replications: u64) -> Vec<[f64; 2]> {
+    let runs: Vec<Vec<[bool; 2]>> = (0..replications)
+        .into_par_iter()
+        .map(|replication| {
+            let mut run = Replication::<O>::new(replication);
+            samples
+                .iter()
+                .map(|samples| {
+                    let covers = covers::<O>(run.look(*samples).interval);
+                    let is_unwarned = !run.warns_of_skewness();
+                    [is_unwarned, is_unwarned && covers]
+                })
+                .collect()
+        })
+        .collect();
+    (0..samples.len())
+        .map(|at| {
+            let count = |which: usize| runs.iter().filter(|run| run[at][which]).count();
+            [
+                share(count(0), replications),
+                share(count(1), count(0) as u64),
+            ]
+        })
+        .collect()
+}
 
 /// The share of `replications` whose ordinary interval covers the truth, at each of `samples`, which rise.
 pub(crate) fn fixed<O: Output>(samples: &[u64], replications: u64) -> Vec<f64> {
@@ -169,7 +252,7 @@ pub(crate) fn stopped<O: Output>(
 /// first after `first` samples, each further one after a tenth more, up to a hundred times the first. Whoever stops at
 /// a look of their choice can do no worse. None where that is too far to go.
 pub(crate) fn always<O: Output>(first: u64, replications: u64) -> Option<[f64; 2]> {
-    if FURTHEST * first > MOST_LOOKED_AT {
+    if FURTHEST * first > 2 * O::MOST_SAMPLES {
         return None;
     }
     let covered: Vec<[bool; 2]> = (0..replications)
@@ -184,7 +267,7 @@ pub(crate) fn always<O: Output>(first: u64, replications: u64) -> Option<[f64; 2
                     .into_iter()
                     .zip(&mut covers_always)
                 {
-                    let interval = stopping.interval(&estimate, run.bounds(), first);
+                    let interval = stopping.interval(&estimate, run.support(), first);
                     *covers_always &= covers::<O>(interval);
                 }
                 samples += samples / 10;
@@ -200,13 +283,13 @@ impl Stopping {
     fn interval(
         self,
         estimate: &Estimate,
-        bounds: Option<[f64; 2]>,
+        support: Option<Support>,
         first: u64,
     ) -> Option<[f64; 2]> {
         match self {
             Self::Ordinary => estimate.interval,
             Self::Sequence => Sequence::new(first, LEVEL)
-                .interval(estimate, bounds)
+                .interval(estimate, support)
                 .map(|(interval, _)| interval),
         }
     }
@@ -222,7 +305,7 @@ fn stop<O: Output>(replication: u64, first: u64, target: Target, stopping: Stopp
         let look = Look {
             samples,
             value: estimate.value,
-            interval: stopping.interval(&estimate, run.bounds(), first),
+            interval: stopping.interval(&estimate, run.support(), first),
         };
         if target.is_met(&look) {
             return look;
@@ -259,12 +342,20 @@ impl<O: Output> Replication<O> {
         }
         self.estimates = Estimates::new(O::NAME, LEVEL);
         self.tally.estimates(&mut self.estimates);
-        let estimate = self.estimates.get(O::NAME).cloned();
-        estimate.expect("these tallies give one estimate")
+        let mean = self.estimates.get(O::NAME).or(self.estimates.get("mean"));
+        mean.cloned().expect("these tallies estimate a mean")
     }
 
-    fn bounds(&self) -> Option<[f64; 2]> {
-        self.estimates.bounds(O::NAME)
+    fn support(&self) -> Option<Support> {
+        let by_tally = self.estimates.bounds(O::NAME).map(Support::Ends);
+        by_tally.or(O::BOUNDS.map(Support::Between))
+    }
+
+    /// Whether samples are said to be too few for ones so skewed, or to be all alike.
+    fn warns_of_skewness(&self) -> bool {
+        let notes = self.estimates.notes();
+        let says = |note: &String| note.contains("skewness of") || note.contains("the same value");
+        notes.iter().any(says)
     }
 }
 

@@ -2,18 +2,20 @@
 //! that is fixed beforehand, and where the data decide when to stop.
 //!
 //! `cargo run --release -p croupier-compute --example coverage`. Behind `--` may stand another count of replications than
-//! 10,000, and which tables: `fixed`, `stopped`, `always`. The seed is fixed, and so are the numbers.
+//! 10,000, and which tables: `fixed`, `unwarned`, `always`, `stopped`. The seed is fixed, and so are the numbers.
 
 mod experiment;
 
 use std::process::ExitCode;
 
+use croupier_compute::ENOUGH_SAMPLES;
 use experiment::{
-    Exponential, Lognormal, Normal, Output, RareEvent, RareMean, Stopping, always, fixed, stopped,
+    Exponential, ExponentialMoments, Lognormal, LognormalMoments, Narrow, Normal, Output,
+    RareEvent, RareMean, RareMoments, RareWithin, Stopping, always, fixed, stopped, unwarned,
 };
 
 /// How many samples a run has at its first look.
-const FIRST_LOOKS: [u64; 5] = [16, 64, 256, 1024, 4096];
+const FIRST_LOOKS: [u64; 6] = [16, 64, 256, 1024, 4096, 16_384];
 
 macro_rules! of_all_outputs {
     ($print:ident($replications:ident)) => {
@@ -31,10 +33,10 @@ fn main() -> ExitCode {
     for argument in std::env::args().skip(1) {
         match (argument.parse(), argument.as_str()) {
             (Ok(number), _) => replications = number,
-            (_, "fixed" | "stopped" | "always") => tables.push(argument),
+            (_, "fixed" | "unwarned" | "always" | "stopped") => tables.push(argument),
             _ => {
                 eprintln!(
-                    "error: {argument:?} is no count of replications, and none of fixed, stopped and always"
+                    "error: {argument:?} is no count of replications, and none of fixed, unwarned, always and stopped"
                 );
                 return ExitCode::from(2);
             }
@@ -50,6 +52,14 @@ fn main() -> ExitCode {
         println!("|---|{}", "---|".repeat(columns().len() + 1));
         of_all_outputs!(print_fixed(replications));
     }
+    if is_asked("unwarned") {
+        let columns: Vec<String> = many_samples().iter().map(u64::to_string).collect();
+        println!("\n| output | {} |", columns.join(" | "));
+        println!("|---|{}", "---|".repeat(columns.len()));
+        print_unwarned::<ExponentialMoments>(replications);
+        print_unwarned::<RareMoments>(replications);
+        print_unwarned::<LognormalMoments>(replications);
+    }
     if is_asked("always") {
         println!(
             "\n| output | first look | ordinary: covers at all looks | sequence: covers at all looks |"
@@ -63,6 +73,8 @@ fn main() -> ExitCode {
         );
         println!("|---|---|---|---|---|---|---|---|");
         of_all_outputs!(print_stopped(replications));
+        print_stopped::<Narrow>(replications);
+        print_stopped::<RareWithin>(replications);
     }
     ExitCode::SUCCESS
 }
@@ -93,6 +105,23 @@ fn print_fixed<O: Output>(replications: u64) {
         |samples| samples.to_string(),
     );
     println!("| {} | {} | {from} |", O::NAME, cells.join(" | "));
+}
+
+/// Where fewer samples are not warned of already.
+fn many_samples() -> Vec<u64> {
+    let enough = |samples: &u64| *samples >= ENOUGH_SAMPLES;
+    numbers_of_samples().into_iter().filter(enough).collect()
+}
+
+fn print_unwarned<O: Output>(replications: u64) {
+    let mut all = many_samples();
+    all.retain(|samples| *samples <= O::MOST_SAMPLES);
+    let cell =
+        |[unwarned, covers]: [f64; 2]| format!("{} of {}", percent(covers), percent(unwarned));
+    let shares = unwarned::<O>(&all, replications);
+    let mut cells: Vec<String> = shares.into_iter().map(cell).collect();
+    cells.resize(many_samples().len(), String::new());
+    println!("| {} | {} |", O::NAME, cells.join(" | "));
 }
 
 fn print_stopped<O: Output>(replications: u64) {

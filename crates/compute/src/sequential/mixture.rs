@@ -1,5 +1,6 @@
 //! The two mixtures: for a normal limit in closed form, for bounded samples by inverting a martingale.
 
+use super::bernstein::{Bets, log_mean};
 use crate::pinned::{ln, ln_1p};
 
 /// The half-width in standard errors at `ratio` times the samples that the mixture is tuned to:
@@ -8,13 +9,41 @@ pub(super) fn normal_factor(ratio: f64, alpha: f64) -> f64 {
     (2.0 * (1.0 + 1.0 / ratio) * (0.5 * ln_1p(ratio) - ln(alpha))).sqrt()
 }
 
-/// All means that samples in [0, 1] whose mean is `share` don't speak against.
-pub(super) fn bounded(samples: f64, share: f64, spread: f64, alpha: f64) -> [f64; 2] {
-    if samples < 1.0 {
+/// Samples in [0, 1], and how far the run had come at its first look.
+#[derive(Clone, Copy)]
+pub(super) struct Seen {
+    pub(super) samples: f64,
+    pub(super) share: f64,
+    pub(super) first: f64,
+}
+
+/// All means that samples don't speak against by how many hits they amount to.
+pub(super) fn bounded(seen: Seen, alpha: f64) -> [f64; 2] {
+    let hits = seen.share * seen.samples;
+    ends(seen, alpha, |mean| {
+        log_martingale(seen.samples, hits, mean, seen.first)
+    })
+}
+
+/// All means that samples don't speak against by how many hits they amount to, or by how little they vary: `squares` is
+/// the sum of theirs about their mean. Half the stake is on each.
+pub(super) fn bounded_by_squares(seen: Seen, squares: f64, alpha: f64) -> [f64; 2] {
+    let hits = seen.share * seen.samples;
+    let bets = Bets::new(seen.samples, seen.share, squares, seen.first);
+    ends(seen, alpha, |mean| {
+        let by_hits = log_martingale(seen.samples, hits, mean, seen.first);
+        log_mean(&[by_hits, bets.log_martingale(mean)])
+    })
+}
+
+/// Between where `log_martingale` reaches what happens with probability `alpha` at most.
+fn ends(seen: Seen, alpha: f64, log_martingale: impl Fn(f64) -> f64) -> [f64; 2] {
+    let share = seen.share;
+    if seen.samples < 1.0 {
         return [0.0, 1.0];
     }
     let threshold = -ln(alpha);
-    let is_out = |mean: f64| log_martingale(samples, share * samples, mean, spread) >= threshold;
+    let is_out = |mean: f64| log_martingale(mean) >= threshold;
     // The end towards `far`, where the martingale is infinite, unless the samples are all there.
     let end = |far: f64| {
         if share == far {
@@ -161,7 +190,12 @@ mod tests {
         let (first, share, alpha) = (1e6, 0.3, 0.05);
         for ratio in [1.0, 10.0, 100.0] {
             let n = first * ratio;
-            let [low, high] = bounded(n, share, first, alpha);
+            let seen = Seen {
+                samples: n,
+                share,
+                first,
+            };
+            let [low, high] = bounded(seen, alpha);
             let error = (share * (1.0 - share) / n).sqrt();
             let factor = normal_factor(ratio, alpha);
             for width in [(share - low) / error, (high - share) / error] {
@@ -175,7 +209,12 @@ mod tests {
 
     #[test]
     fn as_many_samples_as_a_run_may_have_are_no_trouble() {
-        let [low, high] = bounded(1e18, 0.5, 1e15, 0.05);
+        let seen = Seen {
+            samples: 1e18,
+            share: 0.5,
+            first: 1e15,
+        };
+        let [low, high] = bounded(seen, 0.05);
         let half_width = normal_factor(1e3, 0.05) * 0.5e-9;
         assert!((high - 0.5 - half_width).abs() < 1e-3 * half_width);
         assert!((0.5 - low - half_width).abs() < 1e-3 * half_width);

@@ -92,7 +92,8 @@ impl Histogram {
         accepted(Self::try_logarithmic(low, high, bins))
     }
 
-    /// Bins between the given edges. Finding a value's bin takes log2 of their number steps.
+    /// Bins between the given edges. A table finds a value's bin, with as many as eight entries a bin; where edges lie so
+    /// unevenly that it has no use, finding takes log2 of their number steps.
     ///
     /// # Panics
     ///

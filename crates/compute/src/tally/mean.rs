@@ -221,6 +221,11 @@ impl Tally for Mean {
         if mean.is_none() && self.mean().is_some() || std_error.is_none() && count > 1 {
             estimates.note("has blocks too far apart: the squares of their distances are infinite");
         }
+        if count > 1 && std_error == Some(0.0) {
+            estimates.note(
+                "had the same value in every sample: its standard error is 0, which is right only if no sample can have another",
+            );
+        }
         let interval = mean.zip(std_error).map(|(mean, std_error)| {
             let quantile = student_quantile(0.5 + 0.5 * estimates.level(), (count - 1) as f64);
             [mean - std_error * quantile, mean + std_error * quantile]

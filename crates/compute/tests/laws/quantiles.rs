@@ -22,6 +22,18 @@ fn of(resolution: Resolution, values: &[f64]) -> Quantiles {
     quantiles
 }
 
+/// Subnormals share an octave of buckets with zero.
+#[test]
+fn zeros_are_counted_beside_the_smallest_numbers() {
+    for smallest in [1e-308, -1e-308] {
+        let quantiles = of(Resolution::Medium, &[smallest, 0.0, -0.0, smallest, 0.0]);
+        assert_eq!(quantiles.count(), 5);
+        assert_eq!(quantiles.quantile(0.5), Some(0.0));
+        let [below, above] = [0.01, 0.99].map(|q| quantiles.quantile(q).unwrap());
+        assert!((below == 0.0) == (smallest > 0.0) && (above == 0.0) == (smallest < 0.0));
+    }
+}
+
 fn values(count: std::ops::Range<usize>) -> impl Strategy<Value = Vec<f64>> {
     let any_size = (-300f64..300.0, any::<bool>()).prop_map(|(log, minus)| {
         let size = pinned::powf(10.0, log);

@@ -75,6 +75,20 @@ fn by_definition(samples: &[Two], length: usize, f: fn(&Two) -> f64) -> Jackknif
     }
 }
 
+/// Groups keep their means in one part: an offset of 1e7 deviations leaves an error about 8 digits, of which two are known.
+#[test]
+fn an_offset_costs_the_error_no_digit_that_is_known() {
+    // Whole multiples of 2^-20, so that the offset costs the values themselves nothing.
+    let round = |value: f64| (value * f64::from(1 << 20)).round() / f64::from(1 << 20);
+    let plain: Vec<Two> = samples(6400).iter().map(|one| one.map(round)).collect();
+    let moved: Vec<Two> = plain.iter().map(|one| one.map(|x| x + 1e7)).collect();
+    let [plain, moved] = [&plain, &moved].map(|samples| through(samples, 10, &[7, 300]));
+    let difference = |[x, y]: &Two| x - y;
+    let [plain, moved] = [&plain, &moved].map(|tally| tally.estimate(difference).unwrap());
+    is_close(moved.std_error.unwrap(), plain.std_error.unwrap(), 1e-6);
+    is_close(moved.value, plain.value, 1e-8);
+}
+
 #[test]
 fn is_what_is_defined() {
     // All groups alike; unlike; some blocks more than 64; fewer blocks than groups.

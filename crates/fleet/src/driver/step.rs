@@ -1,6 +1,6 @@
 //! What a driver does next: a function of what it sees, so that it can be tested without a store or a clock.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use croupier_run::{ShardSurvey, Standing, Survey};
 
@@ -125,13 +125,15 @@ impl Memory {
                 };
             }
         }
-        let next = survey.rounds.last().map_or(1, |round| round.round + 1);
-        if holes.is_empty() || next > terms.policy.retries {
+        let repeats = repeats(survey);
+        let mut shards = holes;
+        shards.retain(|shard| repeats.get(shard).unwrap_or(&0) < &terms.policy.retries);
+        if shards.is_empty() {
             return Step::End(Driven::HolesLeft);
         }
         Step::BeginRound {
-            number: next,
-            shards: holes,
+            number: survey.rounds.last().map_or(1, |round| round.round + 1),
+            shards,
         }
     }
 
@@ -152,6 +154,16 @@ impl Memory {
         }
         shards
     }
+}
+
+/// How many rounds name each shard, whoever began them. The policy counts these, so that a shard of a later segment is
+/// repeated as often as one of the first.
+fn repeats(survey: &Survey) -> BTreeMap<u32, u32> {
+    let mut repeats = BTreeMap::new();
+    for shard in survey.rounds.iter().flat_map(|round| &round.shards) {
+        *repeats.entry(*shard).or_default() += 1;
+    }
+    repeats
 }
 
 fn has_failed(shard: &ShardSurvey) -> bool {

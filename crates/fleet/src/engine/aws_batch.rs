@@ -131,6 +131,7 @@ impl AwsBatch {
             let read = read.map_err(|error| EngineError {
                 engine: self.options.dealing.engine(),
                 what: format!("reading round {round}, whose jobs are in the queue,"),
+                is_retryable: error.is_retryable(),
                 reason: error.to_string(),
             })?;
             entry.insert(read.shards);
@@ -190,6 +191,7 @@ impl AwsBatch {
             engine: self.options.dealing.engine(),
             what: "starting jobs".to_owned(),
             reason: "no job definition is named: give --job-definition".to_owned(),
+            is_retryable: false,
         })?;
         let definition = self.read_definition(&name).await?;
         Ok(self.definition.insert(definition).clone())
@@ -214,6 +216,7 @@ impl AwsBatch {
             engine: self.options.dealing.engine(),
             what: format!("reading job definition {name}"),
             reason,
+            is_retryable: false,
         })
     }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fs::File;
+use std::io;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -28,12 +29,18 @@ pub struct Local {
 #[derive(Debug, Default)]
 struct Shared {
     at_work: Mutex<BTreeSet<u32>>,
+    /// The first process that could not be started, until somebody is told.
+    failure: Mutex<Option<EngineError>>,
     ended: Notify,
 }
 
 impl Shared {
     fn at_work(&self) -> MutexGuard<'_, BTreeSet<u32>> {
         self.at_work.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn failure(&self) -> MutexGuard<'_, Option<EngineError>> {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -81,7 +88,10 @@ impl Engine for Local {
             let (slots, shared) = (Arc::clone(&self.slots), Arc::clone(&self.shared));
             let cancelled = self.cancel.subscribe();
             tokio::spawn(async move {
-                run_one(command, &slots, cancelled).await;
+                if let Err(error) = run_one(command, &slots, cancelled).await {
+                    let what = format!("starting a worker on shard {shard}");
+                    shared.failure().get_or_insert(failed(what, &error));
+                }
                 shared.at_work().remove(&shard);
                 shared.ended.notify_one();
             });
@@ -90,7 +100,10 @@ impl Engine for Local {
     }
 
     async fn at_work(&mut self) -> Result<BTreeSet<u32>, EngineError> {
-        Ok(self.shared.at_work().clone())
+        match self.shared.failure().take() {
+            Some(failure) => Err(failure),
+            None => Ok(self.shared.at_work().clone()),
+        }
     }
 
     async fn cancel(&mut self) -> Result<(), EngineError> {
@@ -108,15 +121,10 @@ impl Engine for Local {
 
     /// A process of its own group, so that the end of a terminal or of this process does not reach it.
     async fn start_driver(&mut self, arguments: &[String]) -> Result<String, EngineError> {
-        let failed = |error: std::io::Error| EngineError {
-            engine: "local",
-            what: format!(
-                "starting a driver that logs to {}",
-                self.driver_log.display()
-            ),
-            reason: error.to_string(),
-        };
-        let log = File::options()
+        let log = self.driver_log.display();
+        let failed =
+            |error: io::Error| failed(format!("starting a driver that logs to {log}"), &error);
+        let file = File::options()
             .append(true)
             .create(true)
             .open(&self.driver_log)
@@ -125,36 +133,47 @@ impl Engine for Local {
         command
             .args(arguments)
             .stdin(Stdio::null())
-            .stdout(log.try_clone().map_err(failed)?)
-            .stderr(log);
+            .stdout(file.try_clone().map_err(failed)?)
+            .stderr(file);
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
         let driver = command.spawn().map_err(failed)?;
-        Ok(format!(
-            "process {}, log {}",
-            driver.id(),
-            self.driver_log.display()
-        ))
+        Ok(format!("process {}, log {log}", driver.id()))
+    }
+}
+
+/// That this machine does not start a process. It may later, where it has too many or too little memory now.
+fn failed(what: String, error: &io::Error) -> EngineError {
+    use io::ErrorKind::{ExecutableFileBusy, OutOfMemory, ResourceBusy, WouldBlock};
+    EngineError {
+        engine: "local",
+        what,
+        reason: error.to_string(),
+        is_retryable: matches!(
+            error.kind(),
+            WouldBlock | OutOfMemory | ResourceBusy | ExecutableFileBusy
+        ),
     }
 }
 
 /// Waits for a slot, starts a process, and waits for its end. How it ended is for its own record.
-async fn run_one(mut command: Command, slots: &Semaphore, mut cancelled: watch::Receiver<bool>) {
+async fn run_one(
+    mut command: Command,
+    slots: &Semaphore,
+    mut cancelled: watch::Receiver<bool>,
+) -> io::Result<()> {
     let slot = tokio::select! {
         slot = slots.acquire() => slot,
-        _ = cancelled.wait_for(|cancelled| *cancelled) => return,
+        _ = cancelled.wait_for(|cancelled| *cancelled) => return Ok(()),
     };
-    let Ok(_slot) = slot else { return };
-    let mut child = match command.spawn() {
-        Ok(child) => child,
-        // It is not at work, and has left no partial: a hole like any other.
-        Err(_) => return,
-    };
+    let Ok(_slot) = slot else { return Ok(()) };
+    let mut child = command.spawn()?;
     tokio::select! {
-        _ = child.wait() => return,
+        _ = child.wait() => return Ok(()),
         _ = cancelled.wait_for(|cancelled| *cancelled) => terminate(&child),
     }
     let _ = child.wait().await;
+    Ok(())
 }
 
 /// Asks a process to end.
@@ -170,4 +189,27 @@ fn terminate(child: &Child) {
     }
     #[cfg(not(unix))]
     let _ = child;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_worker_that_can_not_be_started_is_told_of_once() {
+        let call = WorkerCall {
+            program: PathBuf::from("/no/such/program"),
+            arguments: Vec::new(),
+        };
+        let mut engine = Local::new(call, Vec::new(), 2, PathBuf::from("log"));
+        engine.start(&[7], None).await.unwrap();
+        engine.changed().await;
+        let error = engine.at_work().await.unwrap_err();
+        assert!(!error.is_retryable);
+        let said = error.to_string();
+        for word in ["local", "shard 7", "No such file"] {
+            assert!(said.contains(word), "{said}");
+        }
+        assert!(engine.at_work().await.unwrap().is_empty());
+    }
 }

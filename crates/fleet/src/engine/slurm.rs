@@ -19,7 +19,7 @@ use croupier_run::{Digest, Found};
 use super::{Engine, EngineError, Reason, WorkerCall};
 use crate::driver::Legacy;
 use array::{Array, arrays};
-use command::{Failure, Retries, query, submit};
+use command::{Retries, query, submit};
 use queue::{Job, Queue};
 
 pub use walltime::{NoWalltime, Walltime};
@@ -89,6 +89,7 @@ impl Slurm {
             what: "reading MaxArraySize of `scontrol show config`".to_owned(),
             reason: "expected a number above 0: without it this cluster has no job arrays"
                 .to_owned(),
+            is_retryable: false,
         })?;
         self.largest_array = Some(largest);
         Ok(largest)
@@ -120,7 +121,7 @@ impl Slurm {
         arguments
     }
 
-    async fn submit_array(&self, array: &Array, limit: Option<u32>) -> Result<(), Failure> {
+    async fn submit_array(&self, array: &Array, limit: Option<u32>) -> Result<(), EngineError> {
         let cpus = self.options.cpus_per_task.max(1);
         let mut arguments = self.arguments(&self.names.array(array.offset), cpus);
         arguments.push(match limit {
@@ -181,7 +182,7 @@ impl Engine for Slurm {
             }
             match submitted {
                 Ok(()) => return Ok(()),
-                Err(failure) => retries.wait_after(failure).await?,
+                Err(error) => retries.wait_after(error).await?,
             }
         }
     }
@@ -230,7 +231,7 @@ impl Engine for Slurm {
             }
             match submit(&arguments, &script).await {
                 Ok(id) => return Ok(format!("job {id}")),
-                Err(failure) => retries.wait_after(failure).await?,
+                Err(error) => retries.wait_after(error).await?,
             }
         }
     }

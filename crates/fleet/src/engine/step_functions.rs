@@ -185,8 +185,10 @@ impl StepFunctions {
         };
         if !self.rounds.contains_key(&round) {
             let read = self.run.round(round).await;
-            let read = read
-                .map_err(|error| failed(&format!("reading round {round}, which runs,"), error))?;
+            let read = read.map_err(|error| EngineError {
+                is_retryable: error.is_retryable(),
+                ..failed(&format!("reading round {round}, which runs,"), error)
+            })?;
             self.rounds.insert(round, read.shards);
         }
         Ok(())
@@ -293,5 +295,6 @@ fn failed(what: &str, reason: impl ToString) -> EngineError {
         engine: ENGINE,
         what: what.to_owned(),
         reason: reason.to_string(),
+        is_retryable: false,
     }
 }

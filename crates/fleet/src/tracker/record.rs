@@ -99,8 +99,8 @@ impl Record {
         };
         let after = Self {
             state: State::Running,
-            token: token + 1,
-            attempts: attempts + 1,
+            token: token.saturating_add(1),
+            attempts: attempts.saturating_add(1),
             holder: Some(holder.clone()),
             class: before.and_then(|it| it.class),
             message: before.map_or_else(String::new, |it| it.message.clone()),
@@ -140,7 +140,7 @@ impl Record {
         self.class = Some(class);
         self.message = message(text);
         if !class.counts() {
-            self.attempts -= 1;
+            self.attempts = self.attempts.saturating_sub(1);
         }
     }
 

@@ -108,6 +108,12 @@ impl Model {
         partials.any(|published| published.shard == shard && published.blocks == blocks)
     }
 
+    /// How often a shard was repeated, by the rounds that name it.
+    pub(crate) fn repeats(&self, shard: u32) -> u32 {
+        let rounds = self.rounds.iter();
+        rounds.filter(|shards| shards.contains(&shard)).count() as u32
+    }
+
     /// What the reducer finds, who knows of the partials `seen` and the first `segments` segments.
     pub(crate) fn expected(&self, seen: &BTreeSet<String>, segments: usize) -> Expected {
         let mut expected = Expected::default();

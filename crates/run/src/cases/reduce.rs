@@ -8,8 +8,8 @@ use super::StoredCases;
 use crate::manifest::{FORMAT, encode};
 use crate::results::{unwritable, write_table};
 use crate::{
-    BlockCounts, Digest, Error, EstimateReport, Policy, Report, SampleCounts, ShardCounts, Usage,
-    content_digest, layout,
+    BlockCounts, Digest, Error, EstimateReport, Policy, Report, SampleCounts, ShardCounts,
+    StoredRun, Usage, content_digest, layout,
 };
 
 /// The results of all cases.
@@ -43,6 +43,8 @@ pub struct CasesReport {
     pub shards: ShardCounts,
     /// The cases that there is something of, by number.
     pub cases: Vec<CaseReport>,
+    /// The cases that have no result for another reason than that nothing is there. The policy takes none of them.
+    pub failed: Vec<FailedCase>,
     /// SHA-256 of the cases' numbers and digests, in hexadecimal.
     pub digest: String,
     /// What was used in all.
@@ -74,8 +76,34 @@ pub struct CaseReport {
     pub warnings: Vec<String>,
 }
 
+/// A case whose partials disagree, or are another run's, or whose kernel fails.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct FailedCase {
+    /// Its number.
+    pub case: u32,
+    /// Why there is no result of it.
+    pub reason: String,
+    /// Its blocks, none of which counts as done.
+    #[serde(skip)]
+    blocks: u64,
+}
+
+impl FailedCase {
+    /// The case `case`, whose run is `run`.
+    #[must_use]
+    pub fn new(case: u32, run: &StoredRun, reason: String) -> Self {
+        Self {
+            case,
+            reason,
+            blocks: run.manifest.identity.block_length.blocks_for(run.samples()),
+        }
+    }
+}
+
 impl CasesReport {
     /// Puts together the results of the cases in `reports`, applies the policy to all of them, and writes the result.
+    /// Those in `failed` have none. Both are in the order of their numbers.
     /// Gives it with where it was written; nowhere, where no case has anything.
     ///
     /// # Errors
@@ -84,9 +112,10 @@ impl CasesReport {
     pub async fn write(
         cases: &StoredCases,
         reports: &[(u32, Report)],
+        failed: Vec<FailedCase>,
         policy: Option<Policy>,
     ) -> Result<(Self, Option<String>), Error> {
-        let report = Self::of(cases, reports, policy)?;
+        let report = Self::of(cases, reports, failed, policy)?;
         if report.blocks.done == 0 {
             return Ok((report, None));
         }
@@ -102,6 +131,7 @@ impl CasesReport {
     fn of(
         cases: &StoredCases,
         reports: &[(u32, Report)],
+        failed: Vec<FailedCase>,
         policy: Option<Policy>,
     ) -> Result<Self, Error> {
         let manifest = &cases.manifest;
@@ -117,8 +147,13 @@ impl CasesReport {
             let first = cases.first_shard(case);
             shards.planned += manifest.shards();
             let Ok(at) = reports.binary_search_by_key(&case, |(case, _)| *case) else {
-                never_planned += 1;
-                blocks.planned += most.unwrap_or(1);
+                match failed.iter().find(|failed| failed.case == case) {
+                    Some(failed) => blocks.planned += failed.blocks,
+                    None => {
+                        never_planned += 1;
+                        blocks.planned += most.unwrap_or(1);
+                    }
+                }
                 shards.missing.extend(first..first + manifest.shards());
                 continue;
             };
@@ -141,7 +176,8 @@ impl CasesReport {
             ));
         }
         let (unfinished, missing) = (shards.missing.len(), blocks.planned - blocks.done);
-        let accepted = policy.accepts(unfinished as u64, missing, blocks.planned);
+        let accepted =
+            failed.is_empty() && policy.accepts(unfinished as u64, missing, blocks.planned);
         let digests: Vec<(u32, &str)> = reports
             .iter()
             .map(|(case, report)| (*case, report.digest.as_str()))
@@ -156,11 +192,17 @@ impl CasesReport {
             version: manifest.wanted.version,
             seed: manifest.seed.clone(),
             accepted,
-            refused: (!accepted).then(|| {
-                format!(
+            refused: (!accepted).then(|| match failed.as_slice() {
+                [] => format!(
                     "{missing} of {} blocks are missing, in {unfinished} of {} shards; the policy is {policy}",
                     blocks.planned, shards.planned
-                )
+                ),
+                [first, ..] => format!(
+                    "{} cases have no result that counts, the first of them case {}: {}",
+                    failed.len(),
+                    first.case,
+                    first.reason
+                ),
             }),
             policy,
             planned_cases: manifest.count(),
@@ -172,6 +214,7 @@ impl CasesReport {
                 .filter(|(_, report)| report.blocks.done > 0)
                 .map(|(case, report)| CaseReport::of(*case, report))
                 .collect(),
+            failed,
             digest: digest.to_string(),
             usage,
             warnings,

@@ -1,6 +1,6 @@
 //! What a result says of a run that was to be precise: intervals for it, and the looks.
 
-use croupier_compute::sequential::{Method, Sequence};
+use croupier_compute::sequential::{Method, Sequence, Support};
 use croupier_compute::{Estimate, Estimates};
 use serde::{Deserialize, Serialize};
 
@@ -75,14 +75,15 @@ impl Until {
         let mut intervals = Vec::with_capacity(listed.len());
         let mut seen = Vec::new();
         for ((name, estimate), listed) in estimates.named().iter().zip(listed) {
-            let bounds = self.bounds(name).or(estimates.bounds(name));
+            let by_tally = estimates.bounds(name).map(Support::Ends);
+            let support = by_tally.or(self.bounds(name).map(Support::Between));
             if self.target(name).is_some() {
-                seen.push(look_at(name, estimate, decides.interval(estimate, bounds)));
+                seen.push(look_at(name, estimate, decides.interval(estimate, support)));
             }
             // What has no interval and no error, such as a maximum, is left as it is.
             let has_error = estimate.std_error.is_some() || estimate.interval.is_some();
             if has_error {
-                intervals.push(replace(listed, shown.interval(estimate, bounds)));
+                intervals.push(replace(listed, shown.interval(estimate, support)));
             }
         }
         let segment = run.segments.len() as u32 - 1;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use croupier_compute::{Kernel, Proportion, Stream, pinned};
+use croupier_compute::{Kernel, Mean, Proportion, Stream, pinned};
 use croupier_run::{
     Ending, Policy, ReduceOptions, Reduced, StoredRun, Until, Verdict, open, plan, reduce,
 };
@@ -25,7 +25,7 @@ async fn planned(store: &Arc<dyn Store>, shards: u32, until: Until) -> StoredRun
 }
 
 /// Works on what is planned and looks, until there is nothing more to do.
-async fn drive(run: &mut StoredRun) -> Reduced<croupier_compute::Mean> {
+async fn drive(run: &mut StoredRun) -> Reduced<Mean> {
     let mut first = 0;
     loop {
         work_all(run, Arc::new(NORMAL), first..run.shards()).await;
@@ -105,14 +105,19 @@ async fn a_driver_that_was_killed_after_its_look_is_taken_up() {
     let store = memory();
     let mut run = planned(&store, 2, until(&["rel=0.01"])).await;
     work_all(&run, Arc::new(NORMAL), 0..2).await;
-    let report = reduced(&run).await.report;
-    assert!(run.go_on(&report).await.unwrap());
+    let own = reduced(&run).await.report;
+    // The one that was killed saw a hole, say, and decided otherwise.
+    let mut killed = own.clone();
+    let look = killed.until.as_mut().unwrap().looks.last_mut().unwrap();
+    look.goes_on_to = Some(512);
+    assert!(run.go_on(&killed).await.unwrap());
     store.delete("demo/segments/1.json").await.unwrap();
     let mut again = open(&store, "demo").await.unwrap();
     assert_eq!(again.segments.len(), 1);
     assert!(!again.is_over().await.unwrap());
-    let report = reduced(&again).await.report;
-    assert!(again.go_on(&report).await.unwrap());
+    let shown = reduced(&again).await.report;
+    assert_eq!(shown.until.unwrap().looks, killed.until.unwrap().looks);
+    assert!(again.go_on(&own).await.unwrap());
     assert_eq!(again.segments, run.segments);
     let driven = drive(&mut again).await;
     assert_eq!(driven.verdict, Verdict::Accepted);
@@ -168,6 +173,7 @@ async fn a_hole_is_for_the_policy_first() {
         let mut run = plan(&store, "demo", &tolerant).await.unwrap().run;
         work_all(&run, Arc::new(NORMAL), [0, 1, 3]).await;
         let reduced = reduced(&run).await;
+        assert_eq!(reduced.report.until.as_ref().unwrap().met, decides);
         assert!(!run.go_on(&reduced.report).await.unwrap());
         assert_eq!(run.is_over().await.unwrap(), decides, "{policy}");
         let looks = run.looks().await.unwrap();
@@ -264,6 +270,45 @@ async fn a_proportion_has_a_sequence_that_needs_no_limit() {
     // Few hits at the first look are no matter here.
     let warnings = reduced.report.warnings.join("\n");
     assert!(!warnings.contains("hits or misses"), "{warnings}");
+}
+
+/// Uniform, so that it varies by a third of what `--bounds -1,2` allow.
+#[derive(Serialize)]
+struct Uniform {}
+
+impl Kernel for Uniform {
+    type Rng = ChaCha8Rng;
+    type Tally = Mean;
+    const BLOCK: u64 = 64;
+
+    fn tally(&self) -> Mean {
+        Mean::new()
+    }
+
+    fn sample(&self, _: u64, rng: &mut Stream<ChaCha8Rng>, tally: &mut Mean) {
+        tally.record(pinned::uniform(rng));
+    }
+}
+
+#[tokio::test]
+async fn bounds_are_used_and_so_is_how_little_samples_vary() {
+    let store = memory();
+    let mut plan_of_it = plan_of(&Uniform {}, 1024, 1);
+    let mut asked = Until::new(vec!["abs=0.1".parse().unwrap()]);
+    asked.bounds = vec!["-1,2".parse().unwrap()];
+    plan_of_it.until = Some(asked.named(&["uniform".to_owned()]).unwrap());
+    let run = plan(&store, "demo", &plan_of_it).await.unwrap().run;
+    work_all(&run, Arc::new(Uniform {}), 0..1).await;
+    let reduced = reduce::<Uniform>(&run, &ReduceOptions::default())
+        .await
+        .unwrap();
+    let until = reduced.report.until.unwrap();
+    let interval = &until.intervals[0];
+    assert_eq!(interval.method.as_deref(), Some("confidence sequence"));
+    // By the bounds alone it is 0.17; without them 3.66 standard errors, 0.033.
+    let half_width = interval.half_width.unwrap();
+    assert!((0.035..0.07).contains(&half_width), "{half_width}");
+    assert!(until.met && until.looks.len() == 1);
 }
 
 #[tokio::test]

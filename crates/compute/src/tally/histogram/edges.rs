@@ -30,6 +30,8 @@ const MOST_BINS: usize = 1 << 24;
 const TO_INTEGER: f64 = (1u64 << 52) as f64;
 /// Bits of a double's mantissa.
 const MANTISSA_BITS: u32 = 52;
+/// More are slower to go through than to bisect.
+const MOST_EDGES_A_CELL: usize = 8;
 
 /// Edges in ascending order, and a way to find between which of them a value lies.
 #[derive(Clone, Debug, PartialEq)]
@@ -52,6 +54,12 @@ enum Guess {
         shift: u32,
         first: u64,
         bins: Vec<u32>,
+    },
+    /// A table over cells of one width, which the distance from the first edge is rounded to. It has how many edges lie in
+    /// the cells before: what is left are the cell's own few edges.
+    Cells {
+        cells_per_unit: f64,
+        edges_before: Vec<u32>,
     },
     /// By bisection.
     Search,
@@ -95,7 +103,10 @@ impl Edges {
                 bins_per_unit: bins as f64 / (high - low),
             },
             Scale::Logarithmic => table(&edges).unwrap_or(Guess::Search),
-            Scale::Given => Guess::Search,
+            Scale::Given => cells(&edges, 1)
+                .or_else(|| table(&edges).filter(|_| low > 0.0))
+                .or_else(|| cells(&edges, MOST_EDGES_A_CELL))
+                .unwrap_or(Guess::Search),
         };
         Ok(Self {
             scale,
@@ -136,6 +147,19 @@ impl Edges {
             Guess::Bits { shift, first, bins } => {
                 let guess = bins[((value.to_bits() >> shift) - first) as usize] as usize;
                 1 + guess + usize::from(value >= self.edges[guess + 1])
+            }
+            Guess::Cells {
+                cells_per_unit,
+                edges_before,
+            } => {
+                let cell = cell_of(value - self.low, *cells_per_unit);
+                let mut place = edges_before[cell] as usize;
+                // The first by counting, since nothing predicts it; others are rare.
+                place += usize::from(value >= self.edges[place]);
+                while value >= self.edges[place] {
+                    place += 1;
+                }
+                place
             }
             Guess::Search => self.edges.partition_point(|edge| *edge <= value),
         }
@@ -226,6 +250,43 @@ fn table(edges: &[f64]) -> Option<Guess> {
     })
 }
 
+/// Rises with the distance, rounding and all: a value in a later cell than an edge is beyond it.
+#[inline]
+fn cell_of(distance: f64, cells_per_unit: f64) -> usize {
+    (distance * cells_per_unit + TO_INTEGER).to_bits() as u32 as usize
+}
+
+/// The fewest cells that have one edge each, or the most there may be if `most` edges each will do; none where they would
+/// be more than finding bins is worth.
+fn cells(edges: &[f64], most: usize) -> Option<Guess> {
+    let (low, high) = (edges[0], edges[edges.len() - 1]);
+    let largest = 64 + 8 * edges.len();
+    let mut count = edges.len() - 1;
+    while most > 1 && 2 * count <= largest {
+        count *= 2;
+    }
+    while count <= largest {
+        let cells_per_unit = count as f64 / (high - low);
+        if cells_per_unit.is_infinite() {
+            return None;
+        }
+        let cell = |edge: f64| cell_of(edge - low, cells_per_unit);
+        if edges
+            .windows(most + 1)
+            .all(|some| cell(some[0]) < cell(some[most]))
+        {
+            let edges_before =
+                (0..=cell(high)).map(|at| edges.partition_point(|edge| cell(*edge) < at) as u32);
+            return Some(Guess::Cells {
+                cells_per_unit,
+                edges_before: edges_before.collect(),
+            });
+        }
+        count *= 2;
+    }
+    None
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -289,9 +350,31 @@ mod tests {
         }
 
         #[test]
-        fn given_bins_hold_what_their_edges_say(edges in prop::collection::btree_set(-100i32..100, 2..40)) {
-            let edges: Vec<f64> = edges.into_iter().map(|edge| f64::from(edge) / 7.0).collect();
+        fn given_bins_hold_what_their_edges_say(
+            edges in prop::collection::btree_set(-100i32..100, 2..40),
+            power in prop_oneof![Just(1), Just(3), Just(9), Just(61)],
+        ) {
+            let edges = edges.into_iter().map(|edge| (f64::from(edge) / 7.0).powi(power));
+            let edges: Vec<f64> = edges.collect();
             check(&Edges::new(Scale::Given, &edges, edges.len() - 1).unwrap())?;
+        }
+    }
+
+    #[test]
+    fn given_edges_are_found_in_each_way_there_is() {
+        let of = |edge: fn(f64) -> f64| (0..=100).map(|at| edge(f64::from(at))).collect();
+        let ways: [(&str, Vec<f64>); 5] = [
+            ("Cells", of(|at| 0.1 * at)),
+            ("Cells", of(|at| at.sqrt())),
+            ("Bits", of(|at| 1.1f64.powf(at))),
+            ("Cells", of(|at| (at - 50.0) * (at - 50.0).abs())),
+            ("Search", of(|at| (at - 50.0).powi(15))),
+        ];
+        for (way, all) in ways {
+            let edges = Edges::new(Scale::Given, &all, 100).unwrap();
+            let found = format!("{:?}", edges.guess);
+            assert!(found.starts_with(way), "{way}: {found}");
+            check(&edges).unwrap();
         }
     }
 

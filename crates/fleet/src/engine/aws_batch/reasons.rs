@@ -5,10 +5,8 @@ use std::cmp::Reverse;
 use aws_sdk_batch::types::{JobDetail, JobStatus, JobSummary};
 
 use super::service::{MOST_DESCRIBED, Service};
+use crate::engine::cloud_watch::log_command;
 use crate::engine::{EngineError, Reason};
-
-/// Where jobs log to whose definition says nothing else.
-const LOG_GROUP: &str = "/aws/batch/job";
 
 /// A child, or a plain job, that failed.
 #[derive(Clone, Debug)]
@@ -116,11 +114,7 @@ fn stream(job: &JobDetail, region: &str) -> Option<String> {
         .container()
         .and_then(|container| container.log_configuration())
         .and_then(|log| log.options());
-    let group = options.and_then(|options| options.get("awslogs-group"));
-    Some(format!(
-        "aws logs get-log-events --region {region} --log-group-name {} --log-stream-name {stream} --query 'events[].message' --output text",
-        group.map_or(LOG_GROUP, String::as_str)
-    ))
+    Some(log_command(region, options, stream))
 }
 
 /// The same for a pod, whose log is its cluster's.

@@ -179,6 +179,7 @@ impl Service {
         EngineError {
             engine: self.engine,
             what: what.to_owned(),
+            is_retryable: error.is_passing(),
             reason: error.into_reason(),
         }
     }
@@ -199,5 +200,6 @@ fn closed(engine: &'static str, unset: &aws::Unset) -> EngineError {
         engine,
         what: "reaching AWS Batch".to_owned(),
         reason: failure::unset(unset),
+        is_retryable: false,
     }
 }

@@ -39,14 +39,6 @@ const PASSING: [&str; 6] = [
     "Resource temporarily unavailable",
 ];
 
-/// A call that failed.
-#[derive(Debug)]
-pub(super) struct Failure {
-    pub(super) error: EngineError,
-    /// Whether it may go well later.
-    pub(super) is_passing: bool,
-}
-
 /// How often one thing was tried.
 #[derive(Debug, Default)]
 pub(super) struct Retries(u32);
@@ -57,9 +49,9 @@ impl Retries {
     const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
     /// Waits, where trying again may help.
-    pub(super) async fn wait_after(&mut self, failure: Failure) -> Result<(), EngineError> {
-        if !failure.is_passing || self.0 >= Self::MOST {
-            return Err(failure.error);
+    pub(super) async fn wait_after(&mut self, error: EngineError) -> Result<(), EngineError> {
+        if !error.is_retryable || self.0 >= Self::MOST {
+            return Err(error);
         }
         let pause = Duration::from_secs(1 << self.0.min(5)).min(Self::LONGEST_PAUSE);
         self.0 += 1;
@@ -74,13 +66,13 @@ pub(super) async fn query(program: &str, arguments: &[&str]) -> Result<String, E
     loop {
         match call(program, arguments, None).await {
             Ok(output) => return Ok(output),
-            Err(failure) => retries.wait_after(failure).await?,
+            Err(error) => retries.wait_after(error).await?,
         }
     }
 }
 
 /// Submits a script, once; gives the job's id.
-pub(super) async fn submit(arguments: &[String], script: &str) -> Result<String, Failure> {
+pub(super) async fn submit(arguments: &[String], script: &str) -> Result<String, EngineError> {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let output = call("sbatch", &arguments, Some(script)).await?;
     // `17`, or `17;cluster`.
@@ -93,18 +85,16 @@ pub(super) async fn call(
     program: &str,
     arguments: &[&str],
     input: Option<&str>,
-) -> Result<String, Failure> {
-    let failed = |reason: String| Failure {
-        is_passing: PASSING.iter().any(|passing| reason.contains(passing)),
-        error: EngineError {
-            engine: ENGINE,
-            what: std::iter::once(&program)
-                .chain(arguments)
-                .copied()
-                .collect::<Vec<_>>()
-                .join(" "),
-            reason,
-        },
+) -> Result<String, EngineError> {
+    let failed = |reason: String| EngineError {
+        engine: ENGINE,
+        what: std::iter::once(&program)
+            .chain(arguments)
+            .copied()
+            .collect::<Vec<_>>()
+            .join(" "),
+        is_retryable: PASSING.iter().any(|passing| reason.contains(passing)),
+        reason,
     };
     let mut command = Command::new(program);
     command

@@ -1,6 +1,6 @@
 //! What Step Functions says of executions and of their items: how they ended, why, and what can be redriven.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use aws_sdk_sfn::operation::describe_execution::DescribeExecutionOutput;
 use aws_sdk_sfn::operation::describe_map_run::DescribeMapRunOutput;
@@ -8,6 +8,7 @@ use aws_sdk_sfn::types::{ExecutionRedriveStatus, ExecutionStatus};
 use serde::Deserialize;
 
 use super::StepFunctions;
+use crate::engine::cloud_watch::log_command;
 use crate::engine::{EngineError, Reason};
 
 /// So many of the latest executions are told of.
@@ -158,17 +159,28 @@ struct Container {
     exit_code: Option<i32>,
     reason: Option<String>,
     log_stream_name: Option<String>,
+    log_configuration: Option<LogConfiguration>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct LogConfiguration {
+    /// By names that are AWS' own, such as `awslogs-group`.
+    options: Option<HashMap<String, String>>,
 }
 
 impl Why {
     fn of(execution: &DescribeExecutionOutput) -> Option<Self> {
+        // arn:aws:states:<region>:...; its jobs are there too.
+        let region = execution.execution_arn.split(':').nth(3);
         Self::read(
+            region.unwrap_or_default(),
             execution.error.as_deref()?,
             execution.cause.as_deref().unwrap_or_default(),
         )
     }
 
-    fn read(error: &str, cause: &str) -> Option<Self> {
+    fn read(region: &str, error: &str, cause: &str) -> Option<Self> {
         if error.is_empty() && cause.is_empty() {
             return None;
         }
@@ -188,7 +200,8 @@ impl Why {
         Some(Self {
             reason: words.join(", "),
             logs: container.log_stream_name.map(|stream| {
-                format!("aws logs get-log-events --log-group-name /aws/batch/job --log-stream-name {stream} --query 'events[].message' --output text")
+                let log = container.log_configuration.unwrap_or_default();
+                log_command(region, log.options.as_ref(), &stream)
             }),
             job: Some(job.job_id),
         })
@@ -209,16 +222,25 @@ mod tests {
         let cause = r#"{"JobId": "1-2", "JobName": "demo-7", "Status": "FAILED",
             "StatusReason": "Essential container in task exited", "Attempts": [],
             "Container": {"ExitCode": 137, "Reason": "OutOfMemoryError", "LogStreamName": "work/default/9"}}"#;
-        let why = Why::read("States.TaskFailed", cause).unwrap();
+        let why = Why::read("eu-west-1", "States.TaskFailed", cause).unwrap();
         assert_eq!(
             why.reason,
             "Essential container in task exited, exit code 137, OutOfMemoryError"
         );
         assert_eq!(why.job.as_deref(), Some("1-2"));
-        assert!(why.logs.unwrap().contains("work/default/9"));
-        let why = Why::read("Croupier.Input", "the input has no items").unwrap();
+        assert_eq!(
+            why.logs.as_deref(),
+            Some(
+                "aws logs get-log-events --region eu-west-1 --log-group-name /aws/batch/job --log-stream-name work/default/9 --query 'events[].message' --output text"
+            )
+        );
+        let log = r#""LogConfiguration": {"LogDriver": "awslogs", "Options": {"awslogs-group": "ours"}}, "ExitCode""#;
+        let cause = cause.replace(r#""ExitCode""#, log);
+        let why = Why::read("eu-west-1", "States.TaskFailed", &cause).unwrap();
+        assert!(why.logs.unwrap().contains("--log-group-name ours "));
+        let why = Why::read("", "Croupier.Input", "the input has no items").unwrap();
         assert_eq!(why.reason, "Croupier.Input: the input has no items");
-        assert_eq!(Why::read("", ""), None);
+        assert_eq!(Why::read("", "", ""), None);
     }
 
     #[test]

@@ -6,6 +6,7 @@ use aws_sdk_sfn::config::http::HttpResponse;
 use aws_sdk_sfn::error::SdkError;
 use aws_sdk_sfn::operation::describe_execution::DescribeExecutionOutput;
 use aws_sdk_sfn::operation::describe_map_run::DescribeMapRunOutput;
+use aws_sdk_sfn::operation::list_executions::builders::ListExecutionsFluentBuilder;
 use aws_sdk_sfn::operation::start_execution::StartExecutionError;
 use aws_sdk_sfn::types::{ExecutionListItem, ExecutionStatus};
 
@@ -75,15 +76,9 @@ impl Service {
         status: Option<ExecutionStatus>,
     ) -> Result<Vec<ExecutionListItem>, EngineError> {
         let list = self.client.list_executions().state_machine_arn(machine);
-        let pages = list.set_status_filter(status).into_paginator().items();
-        let listed = pages.send().collect::<Result<Vec<_>, _>>().await;
-        listed.map_err(|error| {
-            let error = CallError::of(&error);
-            failed(
-                &format!("listing executions of {machine} (ListExecutions)"),
-                error,
-            )
-        })
+        let listed = every_page(list.set_status_filter(status)).await;
+        let what = || format!("listing executions of {machine} (ListExecutions)");
+        listed.map_err(|error| failed(&what(), error))
     }
 
     /// The executions of a Map's items that ended so.
@@ -93,10 +88,8 @@ impl Service {
         status: ExecutionStatus,
     ) -> Result<Vec<ExecutionListItem>, EngineError> {
         let list = self.client.list_executions().map_run_arn(map_run);
-        let pages = list.status_filter(status).into_paginator().items();
-        let listed = pages.send().collect::<Result<Vec<_>, _>>().await;
-        let what = "listing a Map's items (ListExecutions)";
-        listed.map_err(|error| failed(what, CallError::of(&error)))
+        let listed = every_page(list.status_filter(status)).await;
+        listed.map_err(|error| failed("listing a Map's items (ListExecutions)", error))
     }
 
     /// Everything about one execution.
@@ -138,6 +131,22 @@ impl Service {
     }
 }
 
+/// Everything that a list has, with patience for each of its pages.
+async fn every_page(
+    list: ListExecutionsFluentBuilder,
+) -> Result<Vec<ExecutionListItem>, CallError> {
+    let mut executions = Vec::new();
+    let mut next = None;
+    loop {
+        let page = pace::persist(|| list.clone().set_next_token(next.clone()).send()).await?;
+        executions.extend(page.executions);
+        next = page.next_token.filter(|token| !token.is_empty());
+        if next.is_none() {
+            return Ok(executions);
+        }
+    }
+}
+
 fn is_taken(error: &SdkError<StartExecutionError, HttpResponse>) -> bool {
     let refused = error.as_service_error();
     refused.is_some_and(StartExecutionError::is_execution_already_exists)
@@ -147,6 +156,7 @@ fn failed(what: &str, error: CallError) -> EngineError {
     EngineError {
         engine: ENGINE,
         what: what.to_owned(),
+        is_retryable: error.is_passing(),
         reason: error.into_reason(),
     }
 }
@@ -156,5 +166,6 @@ fn closed(unset: &aws::Unset) -> EngineError {
         engine: ENGINE,
         what: "reaching Step Functions".to_owned(),
         reason: failure::unset(unset),
+        is_retryable: false,
     }
 }

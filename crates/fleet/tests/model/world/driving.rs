@@ -98,7 +98,12 @@ impl World<'_> {
         self.note_rounds(&view).await;
         if view.landed().iter().any(|key| key.starts_with("rounds/")) {
             assert!(!self.plan.at_most_once, "nothing is repeated");
-            assert!(self.model.rounds.len() <= policy.retries as usize);
+            let begun = self.model.rounds.last().unwrap();
+            assert!(
+                begun
+                    .iter()
+                    .all(|shard| self.model.repeats(*shard) <= policy.retries)
+            );
         }
         if view.landed().iter().any(|key| key == "stopped.json") {
             assert!(policy.fail_fast);
@@ -122,8 +127,14 @@ impl World<'_> {
             Some(Ok(Driven::Done)) => assert!(is_done && !is_at_work),
             Some(Ok(Driven::HolesLeft)) => {
                 assert!(!is_at_work && (!is_done || sight.lag > 0));
-                let is_over = self.model.rounds.len() >= policy.retries as usize;
-                assert!(is_over || self.plan.at_most_once, "rounds are left");
+                let mut shards = 0..shards;
+                let is_over = |shard| {
+                    self.model.is_named_done(shard) || self.model.repeats(shard) >= policy.retries
+                };
+                assert!(
+                    self.plan.at_most_once || shards.all(is_over),
+                    "rounds are left"
+                );
             }
             Some(Ok(Driven::AtWork(_))) => unreachable!("it hands over to nobody"),
             Some(Ok(Driven::Stopped(_))) => {
