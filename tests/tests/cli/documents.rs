@@ -21,8 +21,8 @@ const DOCUMENTS: [&str; 8] = [
 /// Flags that the documents name and that are other programs': cargo's, docker's, those of schedulers and of the
 /// AWS CLI.
 const OF_OTHERS: &str = "--array --array-properties --aws-service-name --bench --build-arg --capabilities --constraint \
-    --container-overrides --dependency --example --features --force --job-name --no-default-features --no-requeue \
-    --output --package --parameter-overrides --parsable --password-stdin --platform --push --query --quick --release \
+    --container-overrides --dependency --example --features --force --job-name --no-default-features --no-deps --no-requeue \
+    --open --output --package --parameter-overrides --parsable --password-stdin --platform --push --query --quick --release \
     --requeue --signal --stack-name --template-file --username --workspace --wrap";
 
 /// Parameters of kernels and tasks that the documents have as examples, in programs that this test does not call.
