@@ -133,13 +133,16 @@ fn distributions(budget: Budget, values: &[f64]) {
         Way::new("an array of counts", by_hand),
     );
     // At even distances, at ones that grow, and so crowded on both sides of zero that they are bisected.
-    let ways: [(&str, fn(f64) -> f64); 3] = [
-        ("given edges, even", |at| at),
-        ("given edges, squares", |at| at * at),
-        ("given edges, crowded", |at| (2.0 * at - 1.0).powi(15)),
+    let even = || (0..=100).map(|at| f64::from(at) / 100.0);
+    let ways: [(&str, Vec<f64>); 3] = [
+        ("given edges, even", even().collect()),
+        ("given edges, squares", even().map(|at| at * at).collect()),
+        (
+            "given edges, crowded",
+            even().map(|at| (2.0 * at - 1.0).powi(15)).collect(),
+        ),
     ];
-    for (name, edge) in ways {
-        let edges: Vec<f64> = (0..=100).map(|at| edge(f64::from(at) / 100.0)).collect();
+    for (name, edges) in ways {
         compare(
             budget,
             "Histogram::record",
