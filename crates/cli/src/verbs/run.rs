@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use clap::{ArgMatches, Args};
 use croupier_fleet::index;
-use croupier_run::{CaseSource, Found, ReduceOptions};
+use croupier_run::{CaseSource, Found, ReduceOptions, StoredRun};
 
 use crate::cases::CaseReader;
 use crate::engines::{EngineFlags, worker_call};
 use crate::exit::Exit;
 use crate::flags::{ClaimFlags, PlanFlags, ShowFlags, StoreFlags, WorkFlags};
 use crate::kind::Kind;
-use crate::setup::from_flags;
+use crate::setup::{Planned, from_flags};
 use crate::until::go_on;
 use crate::verbs::drive::drive_on;
 use crate::verbs::plan::place;
@@ -66,17 +66,12 @@ pub(crate) async fn run(
         return run_cases(kind, matches, flags, source).await;
     }
     let planned = from_flags(kind, matches, &flags.plan, &flags.store).await?;
-    let (mut run, is_new) = place(&planned, &flags.store).await?;
-    if planned.seed_was_drawn {
-        eprintln!("seed {}", planned.plan.identity.seed);
-    }
-    if !is_new {
-        eprintln!("run {} is there already: going on with it", run.uri());
-    }
     if flags.engine.on.is_some() {
+        let run = placed(&planned, flags).await?;
         return run_on_engine(kind, flags, Found::Run(Box::new(run))).await;
     }
     let worker = Worker::new(&flags.work, None)?;
+    let mut run = placed(&planned, flags).await?;
     worker.say_threads();
     let options = ReduceOptions {
         failed_samples: flags.plan.failed_samples,
@@ -107,6 +102,18 @@ pub(crate) async fn run(
         };
         run = *grown;
     }
+}
+
+/// The run as it is in its store; says what the call did not.
+async fn placed(planned: &Planned, flags: &RunVerb) -> Result<StoredRun, CliError> {
+    let (run, is_new) = place(planned, &flags.store).await?;
+    if planned.seed_was_drawn {
+        eprintln!("seed {}", planned.plan.identity.seed);
+    }
+    if !is_new {
+        eprintln!("run {} is there already: going on with it", run.uri());
+    }
+    Ok(run)
 }
 
 /// Drives what is planned on the engine that the flags name.
