@@ -12,7 +12,7 @@ use croupier::rand::{Rng, RngExt, SeedableRng};
 use croupier_tests::program::{Ended, Process, Program};
 
 use super::weather::Weather;
-use super::{AT_ONCE, PACE, SAMPLE_MICROSECONDS, SHARDS};
+use super::{PACE, SAMPLE_MICROSECONDS, SHARDS, at_once};
 
 const KILL: i32 = 9;
 const TERMINATE: i32 = 15;
@@ -70,8 +70,8 @@ impl<'a> Crew<'a> {
     pub(super) fn work_under_attack(&self, lasting: Duration) -> BTreeMap<&'static str, usize> {
         let began = Instant::now();
         thread::scope(|scope| {
-            for number in 0..AT_ONCE {
-                scope.spawn(move || self.keep_a_worker(u64::from(number)));
+            for number in 0..at_once() {
+                scope.spawn(move || self.keep_a_worker(number));
             }
             scope.spawn(|| self.reduce_over_and_over());
             self.attack(began, lasting);
